@@ -1,0 +1,70 @@
+"""The composition root: settings → services. The only module that names drivers; it imports just those it builds."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cache
+from pathlib import Path
+
+from kinora.services import Services
+from kinora.settings import Settings
+
+
+@cache
+def services() -> Services:
+    """The services of this process, from its environment; built once, at the first call."""
+    return build(Settings.from_env(os.environ))
+
+
+def build(settings: Settings) -> Services:
+    """Connect the drivers that `settings.driver` selects. Raises InvalidSetting, Unavailable."""
+    return _aws(settings) if settings.driver == "aws" else _local(settings)
+
+
+def _local(settings: Settings) -> Services:
+    from kinora.eventbus.sqlite import SqliteEventBus
+    from kinora.metadata.sqlite import SqliteMetadata
+    from kinora.queues.sqlite import SqliteQueues
+    from kinora.secrets.files import FileSecrets
+    from kinora.storage.filesystem import FilesystemStorage
+
+    data = Path(settings.data)
+    storage = FilesystemStorage({scope: Path(where.root) for scope, where in settings.scopes.items()})
+    database = data / "kinora.db"
+    metadata = SqliteMetadata(database)
+    return Services(
+        settings=settings,
+        storage=storage,
+        presigner=None,
+        catalog=metadata.catalog,
+        jobs=metadata.jobs,
+        content_keys=metadata.content_keys,
+        queues=SqliteQueues(database, settings),
+        event_bus=SqliteEventBus(database),
+        secrets=FileSecrets(data),
+        clock=time.time,
+    )
+
+
+def _aws(settings: Settings) -> Services:
+    from kinora.eventbus.eventbridge import EventBridgeBus
+    from kinora.metadata.dynamodb import DynamoMetadata
+    from kinora.queues.sqs import SqsQueues
+    from kinora.secrets.secretsmanager import SecretsManager
+    from kinora.storage.s3 import S3Storage
+
+    storage = S3Storage(settings.scopes, read_ahead=settings.read_ahead)
+    metadata = DynamoMetadata(settings)
+    return Services(
+        settings=settings,
+        storage=storage,
+        presigner=storage,
+        catalog=metadata.catalog,
+        jobs=metadata.jobs,
+        content_keys=metadata.content_keys,
+        queues=SqsQueues(settings),
+        event_bus=EventBridgeBus(settings.event_bus),
+        secrets=SecretsManager(settings),
+        clock=time.time,
+    )

@@ -1,0 +1,135 @@
+"""The metadata protocols: what Kinora knows about content, work and keys (DESIGN §4).
+
+Every state change is conditional and atomic; anything counted is counted by rows, counters are caches changed in the same
+transaction. Drivers raise Kinora's errors only. tests/contract/metadata_suite.py states the behaviour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from kinora.model import (
+    Attachment,
+    Blob,
+    ContentKey,
+    Derivative,
+    Event,
+    Job,
+    JobState,
+    Original,
+    Page,
+    SegmentId,
+    StageName,
+)
+
+
+class Catalog(Protocol):
+    """Blobs, originals, references, derivatives."""
+
+    def attach(self, original: Original, blob: Blob) -> Attachment:
+        """Let `original.key` refer to `blob`, in one transaction: original row, reference row, the blob's count.
+
+        STALE if the stored sequencer for the key is newer, DUPLICATE if it is equal: nothing changes then. APPLIED
+        creates the blob if it is missing, makes a collectable blob live again, and takes the reference from the hash
+        that the key referred to before (`previous`), which becomes collectable with its last reference. Raises
+        StaleState (retryable) while the blob is condemned.
+        """
+
+    def detach(self, key: str, sequencer: str, now: float) -> Attachment:
+        """The object at `key` is gone: leave a tombstone with `sequencer`, drop the reference row; the last reference
+        gone makes the blob collectable. STALE or DUPLICATE as in `attach`; `previous` is the hash detached."""
+
+    def original(self, key: str) -> Original | None:
+        """The row of `key`, tombstones included."""
+
+    def originals(self, content_hash: str) -> tuple[Original, ...]:
+        """Every original that refers to the hash now (no tombstones), oldest first."""
+
+    def blob(self, content_hash: str) -> Blob | None: ...
+
+    def blobs(self, *, cursor: str | None = None, limit: int = 50) -> Page[Blob]:
+        """All blobs, newest first."""
+
+    def record(self, derivative: Derivative) -> None:
+        """Create or replace the row `(hash, name)`."""
+
+    def derivatives(self, content_hash: str) -> tuple[Derivative, ...]:
+        """Ordered by name."""
+
+    def release(self, content_hash: str, now: float) -> tuple[Original, ...]:
+        """Detach every original that refers to the hash (the objects themselves stay) and return them; the blob is
+        collectable afterwards. A tombstone keeps the sequencer it had, so that a replayed event changes nothing."""
+
+    def collectable(self, before: float, limit: int = 100) -> tuple[Blob, ...]:
+        """Blobs that became collectable before `before`, or are condemned, oldest first."""
+
+    def condemn(self, content_hash: str, before: float, now: float) -> Blob | None:
+        """collectable (since before `before`, and no reference row left) → condemned. Returns the blob if it is condemned
+        now, by this call or an earlier one; None if it is live, too young or unknown."""
+
+    def forget(self, content_hash: str) -> None:
+        """Delete a condemned blob's rows: derivatives, then the blob. Not condemned: StaleState. Unknown: nothing."""
+
+    def check(self) -> None:
+        """Raise Unavailable unless the store answers."""
+
+
+class Jobs(Protocol):
+    """Jobs, their segment rows and the outbox of events."""
+
+    def create(self, job: Job, events: Sequence[Event] = ()) -> tuple[Job, bool]:
+        """Store the job unless one with its id exists; returns the stored job and whether this call created it."""
+
+    def get(self, job_id: str) -> Job:
+        """Raises NotFound."""
+
+    def list(
+        self, *, content_hash: str | None = None, state: JobState | None = None, cursor: str | None = None, limit: int = 50
+    ) -> Page[Job]:
+        """Newest first."""
+
+    def change(self, job: Job, events: Sequence[Event] = ()) -> Job:
+        """Replace the stored job by `job` if the stored version is `job.version`, and write `events` to the outbox in the
+        same transaction. Returns the job with its new version. `segments_done` is not written. Raises StaleState, NotFound."""
+
+    def mark_segments(self, job_id: str, stage: StageName, segments: Collection[SegmentId]) -> Job:
+        """Write one row per segment; only new rows move `segments_done[stage]`. Returns the job as it is afterwards.
+        Does not change `version`. Raises NotFound."""
+
+    def segments(self, job_id: str) -> frozenset[SegmentId]:
+        """Every segment marked for the job."""
+
+    def delete(self, job_id: str) -> None:
+        """Delete the job and its segment rows; unknown is no error. Outbox rows not yet delivered stay."""
+
+    def idle(self, before: float, limit: int = 100) -> tuple[Job, ...]:
+        """Jobs that are not final and were last updated before `before`, oldest first."""
+
+
+class ContentKeys(Protocol):
+    """Wrapped content keys. Only the key-serving and preparing functions may read them."""
+
+    def create(self, key: ContentKey) -> None:
+        """Store a key; raises AlreadyExists for the same key id or the same (hash, revision)."""
+
+    def get(self, key_id: str) -> ContentKey:
+        """Raises NotFound."""
+
+    def list(self, content_hash: str) -> tuple[ContentKey, ...]:
+        """Ordered by revision."""
+
+    def rewrap(self, key: ContentKey, expected_kek_version: str) -> None:
+        """Replace the wrapping if the stored KEK version is the expected one; raises StaleState, NotFound."""
+
+    def delete(self, content_hash: str) -> int:
+        """Delete every key of the hash and return how many there were."""
+
+
+class Outbox(Protocol):
+    """Optional ability of a local driver: the outbox rows that DynamoDB would hand over by its stream."""
+
+    def pending(self, limit: int = 100) -> tuple[tuple[int, str, Event], ...]:
+        """`(position, job id, event)` of undelivered events in the order in which they were committed."""
+
+    def delivered(self, positions: Collection[int]) -> None: ...

@@ -1,0 +1,222 @@
+"""The nouns of Kinora as frozen dataclasses: what drivers store and use cases pass around. No behaviour beyond reading.
+
+Times are seconds since the Unix epoch, sizes are bytes, hashes are lower-case hex SHA-256.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Scope(StrEnum):
+    """A storage namespace with its own root or bucket and prefix."""
+
+    SOURCE = "source"
+    MEDIA = "media"
+    AVATARS = "avatars"
+    BLOCKS = "blocks"
+
+
+class Kind(StrEnum):
+    """What a blob is, as far as the pipeline cares."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+
+
+class BlobState(StrEnum):
+    """live → collectable (no reference left) → condemned (being collected, fenced) → its row is gone."""
+
+    LIVE = "live"
+    COLLECTABLE = "collectable"
+    CONDEMNED = "condemned"
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    PLAYABLE = "playable"
+    ENCODING = "encoding"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in {JobState.READY, JobState.FAILED, JobState.CANCELED}
+
+
+class StageName(StrEnum):
+    HASH = "hash"
+    PROBE = "probe"
+    PLAN = "plan"
+    IMAGE = "image"
+    POSTER = "poster"
+    PREVIEW = "preview"
+    STORYBOARD = "storyboard"
+    WAVEFORM = "waveform"
+    AUDIO = "audio"
+    VIDEO = "video"
+
+
+class StageState(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    READY = "ready"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why something ended badly: a stable code and a sentence that anyone may read."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """The content behind a hash. `references` is a cache of the number of reference rows."""
+
+    hash: str
+    size: int
+    media_type: str
+    kind: Kind | None
+    created_at: float
+    state: BlobState = BlobState.LIVE
+    references: int = 0
+    changed_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """One object of the source scope as Kinora last knew it; `removed` rows stay as tombstones for late events.
+
+    `sequencer` is S3's hexadecimal event order for one key; `version` is S3's object version, if the bucket has them.
+    """
+
+    key: str
+    hash: str
+    size: int
+    etag: str
+    sequencer: str
+    version: str | None = None
+    removed: bool = False
+    changed_at: float = 0.0
+
+
+class AttachOutcome(StrEnum):
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """What an attach or detach did. `previous` is the hash that the key pointed at before, if it was another."""
+
+    outcome: AttachOutcome
+    previous: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Derivative:
+    """Anything made from a blob by a recipe. `name` is unique per hash (`image/thumb.webp`, `stream`, `poster`)."""
+
+    hash: str
+    name: str
+    key: str
+    recipe: str
+    media_type: str
+    size: int
+    created_at: float
+    width: int | None = None
+    height: int | None = None
+    duration: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    state: StageState = StageState.PENDING
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All work for one blob under one recipe.
+
+    `version` grows with every change and is the condition of the next one. `segments_planned` and `segments_done`
+    are per stage (`audio`, `video`); `segments_done` is a cache of the segment rows and only `Jobs.mark_segments` and
+    `Jobs.restart` move it.
+    """
+
+    id: str
+    hash: str
+    kind: Kind
+    recipe: str
+    created_at: float
+    updated_at: float
+    state: JobState = JobState.QUEUED
+    stages: Mapping[StageName, Stage] = field(default_factory=dict)
+    segments_planned: Mapping[StageName, int] = field(default_factory=dict)
+    segments_done: Mapping[StageName, int] = field(default_factory=dict)
+    error: Failure | None = None
+    original_key: str = ""
+    playable_at: float | None = None
+    ready_at: float | None = None
+    version: int = 0
+
+    @property
+    def progress(self) -> float:
+        """Segments done ÷ segments planned, from 0 to 1; a job without segments is 1 when ready, else 0."""
+        planned = sum(self.segments_planned.values())
+        if planned == 0:
+            return 1.0 if self.state is JobState.READY else 0.0
+        return sum(self.segments_done.values()) / planned
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentId:
+    """One segment of one track; `track` is `video/{rendition}` or `audio/{track}`."""
+
+    track: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContentKey:
+    """A wrapped content key. The plain key never leaves the process that unwraps it."""
+
+    key_id: str
+    hash: str
+    revision: int
+    wrapped: bytes
+    nonce: bytes
+    kek_version: str
+    created_at: float
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that has happened and is committed, for subscribers. `data` is JSON-compatible."""
+
+    id: str
+    type: str
+    time: float
+    data: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a listing; `cursor` is opaque and None on the last page."""
+
+    items: tuple[T, ...]
+    cursor: str | None = None

@@ -1,0 +1,16 @@
+"""Where secrets come from: AWS Secrets Manager, or files of mode 0600 on one machine. Values are never logged."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Protocol
+
+
+class SecretName(StrEnum):
+    API_KEY = "api-key"
+    SIGNING_KEYS = "signing-keys"
+
+
+class Secrets(Protocol):
+    def get(self, name: SecretName) -> str:
+        """The secret's text. Raises NotFound if there is none, Unavailable if the store does not answer."""

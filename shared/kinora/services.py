@@ -1,0 +1,32 @@
+"""What use cases and the API work with: a frozen set of protocols. Built by bootstrap, or by a test from what it likes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kinora.eventbus.base import EventBus
+from kinora.metadata.base import Catalog, ContentKeys, Jobs
+from kinora.queues.base import QueueSender
+from kinora.secrets.base import Secrets
+from kinora.settings import Settings
+from kinora.storage.base import Presigner, Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`presigner` is None where clients cannot reach the backend (local mode): bytes then come from the API itself.
+
+    `clock` returns seconds since the Unix epoch.
+    """
+
+    settings: Settings
+    storage: Storage
+    presigner: Presigner | None
+    catalog: Catalog
+    jobs: Jobs
+    content_keys: ContentKeys
+    queues: QueueSender
+    event_bus: EventBus
+    secrets: Secrets
+    clock: Callable[[], float]
