@@ -5,6 +5,7 @@ Callers see only Kinora's errors. tests/contract/storage_suite.py states the beh
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -56,13 +57,16 @@ class ObjectInfo:
     version: str | None = None
 
 
-class Reader(BinaryIO, Protocol):
+class Reader(io.BufferedReader):
     """A seekable binary file object that fetches only what is read and releases everything on close (also by `with`).
 
-    For a range, position 0 is the range's first byte and the end is the range's end.
+    Drivers hand in a raw file of their own. For a range, position 0 is the range's first byte and the end is the
+    range's end; `info` describes the whole object.
     """
 
-    info: ObjectInfo
+    def __init__(self, raw: io.RawIOBase, info: ObjectInfo, buffer_size: int = io.DEFAULT_BUFFER_SIZE) -> None:
+        super().__init__(raw, buffer_size)
+        self.info = info
 
 
 class Storage(Protocol):
@@ -105,7 +109,7 @@ class Presigner(Protocol):
     """Optional ability: URLs by which a client talks to the backend itself, so that bytes do not travel through the API."""
 
     def presign_get(self, scope: Scope, key: str, *, expires: int) -> str:
-        """A URL that serves the object (GET and HEAD, with ranges) for `expires` seconds."""
+        """A URL that serves the object (GET with ranges; SigV4 binds the method, so no HEAD) for `expires` seconds."""
 
     def presign_put(self, scope: Scope, key: str, *, expires: int) -> str:
         """A URL to which one PUT may be made within `expires` seconds."""
