@@ -12,6 +12,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+UNHASHED = "unhashed"  # stands for the hash of an original that was refused before its bytes were read
+
 
 class Scope(StrEnum):
     """A storage namespace with its own root or bucket and prefix."""
@@ -23,11 +25,12 @@ class Scope(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a blob is, as far as the pipeline cares."""
+    """What a blob is, as far as the pipeline cares; `OTHER` is kept but not processed."""
 
     IMAGE = "image"
     VIDEO = "video"
     AUDIO = "audio"
+    OTHER = "other"
 
 
 class BlobState(StrEnum):
@@ -88,7 +91,7 @@ class Blob:
     hash: str
     size: int
     media_type: str
-    kind: Kind | None
+    kind: Kind
     created_at: float
     state: BlobState = BlobState.LIVE
     references: int = 0
@@ -153,8 +156,8 @@ class Job:
     """All work for one blob under one recipe.
 
     `version` grows with every change and is the condition of the next one. `segments_planned` and `segments_done`
-    are per stage (`audio`, `video`); `segments_done` is a cache of the segment rows and only `Jobs.mark_segments` and
-    `Jobs.restart` move it.
+    are per stage (`audio`, `video`); `segments_done` is a cache of the segment rows and only `Jobs.mark_segments` moves it.
+    `repairs` counts how often the sweep had to send the job's tasks again.
     """
 
     id: str
@@ -172,6 +175,7 @@ class Job:
     playable_at: float | None = None
     ready_at: float | None = None
     version: int = 0
+    repairs: int = 0
 
     @property
     def progress(self) -> float:

@@ -1,0 +1,54 @@
+"""Cutting the encoding of one plan into tasks: what is needed first comes first, and no task is too long for its function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from kinora.media.plan import Plan
+from kinora.model import Job, SegmentId
+from kinora.queues.base import QueueName
+from kinora.services import Services
+
+CPU_SECONDS_PER_PIXEL = 2.4e-8  # x264 veryfast with its scaling and decoding; measured, see benchmarks
+AUDIO_SEGMENTS_PER_TASK = 150
+
+
+def send_encode_tasks(services: Services, job: Job, plan: Plan) -> None:
+    """Send poster, audio and video tasks for everything that is not marked as done yet."""
+    marked = services.jobs.segments(job.id)
+    tasks: list[dict[str, object]] = []
+    if plan.renditions:
+        tasks.append({"task": "poster", "job": job.id})
+    for track in (one.track for one in plan.audio_tracks):
+        missing = [n for n in range(plan.segment_count(track)) if SegmentId(track, n) not in marked]
+        for first, stop in batches(missing, AUDIO_SEGMENTS_PER_TASK):
+            tasks.append({"task": "audio", "job": job.id, "track": track, "first": first, "stop": stop})
+    tracks = [one.track for one in plan.renditions]
+    missing = [n for n in range(len(plan.timeline) - 1) if any(SegmentId(track, n) not in marked for track in tracks)]
+    for first, stop in batches(missing, _segments_per_task(plan, services.settings.task_seconds), start=1):
+        tasks.append({"task": "encode", "job": job.id, "first": first, "stop": stop})
+    services.queues.send(QueueName.ENCODE, tasks)
+
+
+def batches(numbers: Sequence[int], longest: int, start: int | None = None) -> Iterator[tuple[int, int]]:
+    """Half-open runs of consecutive numbers of at most `longest`. With `start`, the first two runs are that long and every
+    second one doubles: the beginning of a video is done soon and by several workers."""
+    size = longest if start is None else min(start, longest)
+    first = 0
+    count = 0
+    for position in range(1, len(numbers) + 1):
+        full = position - first >= size
+        if position == len(numbers) or full or numbers[position] != numbers[position - 1] + 1:
+            yield numbers[first], numbers[position - 1] + 1
+            first = position
+            count += 1
+            if start is not None and count % 2 == 0:
+                size = min(size * 2, longest)
+
+
+def _segments_per_task(plan: Plan, task_seconds: int) -> int:
+    if not plan.renditions or plan.probe.video is None:
+        return 1
+    pixels_per_second = sum(one.width * one.height * one.frame_rate for one in plan.renditions)
+    seconds = float((plan.timeline[-1] - plan.timeline[0]) * plan.probe.video.time_base) / (len(plan.timeline) - 1)
+    return max(1, int(task_seconds / max(pixels_per_second * seconds * CPU_SECONDS_PER_PIXEL, 1e-6)))

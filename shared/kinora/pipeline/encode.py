@@ -1,0 +1,111 @@
+"""Encode tasks: a batch of segments, all renditions of a segment from one decode; and batches of one audio track.
+
+What exists is not encoded again; what is stored is marked; a task that runs out of time hands its rest back to the queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+from kinora.errors import AlreadyExists, InvalidEvent, NotFound
+from kinora.media import audio, segment
+from kinora.media.plan import Plan
+from kinora.model import Job, Scope, SegmentId, StageName
+from kinora.object_keys import segment_path, video_key
+from kinora.observability import logger
+from kinora.pipeline.batching import batches
+from kinora.pipeline.originals import open_original
+from kinora.pipeline.plans import load_plan
+from kinora.pipeline.work import settle
+from kinora.queues.base import QueueName
+from kinora.services import Services
+from kinora.storage.base import PutMode, Reader
+
+MARGIN = 0.35  # of the time a task began with is kept back: no segment may take longer than that
+
+Encoded = Iterator[tuple[str, int, bytes]]
+
+
+def encode_video(services: Services, job: Job, task: Mapping[str, object], remaining: Callable[[], int]) -> None:
+    """Encode segments `first` to `stop` of every rendition."""
+    plan = load_plan(services, job.hash)
+
+    def make(original: Reader, first: int, stop: int) -> Encoded:
+        return segment.encode_batch(original, plan, first, stop)
+
+    tracks = [one.track for one in plan.renditions]
+    _encode(services, job, task, StageName.VIDEO, tracks, _planned(plan, task, len(plan.timeline) - 1), make, remaining)
+
+
+def encode_audio(services: Services, job: Job, task: Mapping[str, object], remaining: Callable[[], int]) -> None:
+    """Encode segments `first` to `stop` of the audio track `track`."""
+    plan = load_plan(services, job.hash)
+    track = str(task.get("track"))
+    if track not in {one.track for one in plan.audio_tracks}:
+        raise InvalidEvent(f"the plan has no track {track!r}")
+
+    def make(original: Reader, first: int, stop: int) -> Encoded:
+        return audio.encode_batch(original, plan, track, first, stop)
+
+    _encode(services, job, task, StageName.AUDIO, [track], _planned(plan, task, plan.segment_count(track)), make, remaining)
+
+
+def _planned(plan: Plan, task: Mapping[str, object], count: int) -> range:
+    first, stop = task.get("first"), task.get("stop")
+    if not isinstance(first, int) or not isinstance(stop, int) or not 0 <= first < stop <= count:
+        raise InvalidEvent(f"segments {first!r} to {stop!r} of {count} are not in the plan of {plan.hash}")
+    return range(first, stop)
+
+
+def _encode(
+    services: Services,
+    job: Job,
+    task: Mapping[str, object],
+    stage: StageName,
+    tracks: Collection[str],
+    numbers: Iterable[int],
+    make: Callable[[Reader, int, int], Encoded],
+    remaining: Callable[[], int],
+) -> None:
+    allowance = remaining() * MARGIN
+    missing = []
+    for n in numbers:
+        if all(_exists(services, job.hash, track, n) for track in tracks):
+            services.jobs.mark_segments(job.id, stage, [SegmentId(track, n) for track in tracks])
+        else:
+            missing.append(n)
+    for first, stop in batches(missing, len(missing) or 1):
+        with open_original(services, job) as original:
+            reached = _store(services, job, stage, len(tracks), make(original, first, stop), lambda: remaining() < allowance)
+        if reached is not None and reached + 1 < missing[-1] + 1:
+            rest = {**task, "first": reached + 1, "stop": missing[-1] + 1}
+            services.queues.send(QueueName.ENCODE, [rest])
+            logger.info("task handed its rest back", extra={"task": rest})
+            break
+    settle(services, job.id)
+
+
+def _store(
+    services: Services, job: Job, stage: StageName, renditions: int, encoded: Encoded, is_late: Callable[[], bool]
+) -> int | None:
+    """Store and mark segments as they come. Returns the last complete one if time ran out after it, else None."""
+    stored: dict[int, list[SegmentId]] = {}
+    for track, n, data in encoded:
+        try:
+            services.storage.put(Scope.MEDIA, video_key(job.hash, segment_path(track, n)), data, PutMode.CREATE)
+        except AlreadyExists:
+            logger.debug("segment exists", extra={"track": track, "n": n})  # another task won: the same bytes
+        stored.setdefault(n, []).append(SegmentId(track, n))
+        if len(stored[n]) == renditions:
+            services.jobs.mark_segments(job.id, stage, stored[n])
+            if is_late() or services.jobs.get(job.id).state.is_final:
+                return n
+    return None
+
+
+def _exists(services: Services, content_hash: str, track: str, n: int) -> bool:
+    try:
+        services.storage.head(Scope.MEDIA, video_key(content_hash, segment_path(track, n)))
+    except NotFound:
+        return False
+    return True

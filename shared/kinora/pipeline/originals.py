@@ -1,0 +1,23 @@
+"""Finding and opening the bytes behind a hash: any original that still holds them will do."""
+
+from __future__ import annotations
+
+from kinora.errors import NotFound, OriginalGone, PreconditionFailed
+from kinora.model import Job, Original, Scope
+from kinora.services import Services
+from kinora.storage.base import Reader
+
+
+def open_original(services: Services, job: Job) -> Reader:
+    """Open an original whose content is `job.hash`, pinned to exactly those bytes. Raises OriginalGone if none is left."""
+    for original in _candidates(services, job):
+        try:
+            return services.storage.open(Scope.SOURCE, original.key, etag=original.etag)
+        except (NotFound, PreconditionFailed):
+            continue
+    raise OriginalGone(f"no original holds {job.hash} any more")
+
+
+def _candidates(services: Services, job: Job) -> list[Original]:
+    """The job's own original first."""
+    return sorted(services.catalog.originals(job.hash), key=lambda original: original.key != job.original_key)

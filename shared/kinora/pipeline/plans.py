@@ -1,0 +1,25 @@
+"""Reading and storing `plan.json`: the first plan that is stored is the plan."""
+
+from __future__ import annotations
+
+from kinora.errors import AlreadyExists
+from kinora.media.plan import Plan
+from kinora.model import Scope
+from kinora.object_keys import video_key
+from kinora.services import Services
+from kinora.storage.base import PutMode
+
+
+def load_plan(services: Services, content_hash: str) -> Plan:
+    """Raises NotFound before `prepare` has stored it."""
+    with services.storage.open(Scope.MEDIA, video_key(content_hash, "plan.json")) as reader:
+        return Plan.from_json(reader.read())
+
+
+def store_plan(services: Services, plan: Plan) -> Plan:
+    """Store `plan` unless there is one, and return the one that is stored then."""
+    try:
+        services.storage.put(Scope.MEDIA, video_key(plan.hash, "plan.json"), plan.to_json(), PutMode.CREATE)
+    except AlreadyExists:
+        return load_plan(services, plan.hash)
+    return plan

@@ -1,0 +1,130 @@
+"""Making a video or audio original playable: plan, init segments and all playlists; then its encode tasks are sent.
+
+Called for `prepare` tasks. Killed at any point and started again it comes to the same end: the stored plan is the one that
+everybody uses, and objects are created, never replaced, except playlists, which are the same bytes each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import BinaryIO
+
+from kinora.errors import AlreadyExists, NotFound
+from kinora.media import audio, hls, segment
+from kinora.media.plan import Plan
+from kinora.media.planning import make_plan
+from kinora.media.sniff import sniff
+from kinora.model import Derivative, Job, JobState, Scope, StageName, StageState
+from kinora.object_keys import init_path, media_type_of, playlist_path, video_key
+from kinora.pipeline.batching import send_encode_tasks
+from kinora.pipeline.fingerprint import read_head
+from kinora.pipeline.originals import open_original
+from kinora.pipeline.plans import load_plan, store_plan
+from kinora.pipeline.work import settle, update, with_stages
+from kinora.services import Services
+from kinora.storage.base import PutMode
+
+
+def prepare(services: Services, job: Job, task: Mapping[str, object], remaining: object) -> None:
+    """Bring the job to `encoding` by way of `playable`; a task with `repair` sends lost encode tasks again.
+
+    Raises CorruptMedia, UnsupportedMedia, LimitExceeded, OriginalGone.
+    """
+    del remaining
+    if job.state in {JobState.QUEUED, JobState.PREPARING}:
+        update(services, job.id, _begin)
+        plan = _publish(services, job)
+        job = update(services, job.id, lambda current: _playable(services, current, plan))
+    if job.state is JobState.PLAYABLE or (job.state is JobState.ENCODING and task.get("repair")):
+        send_encode_tasks(services, job, load_plan(services, job.hash))
+        update(services, job.id, _encoding)
+        settle(services, job.id)  # every task may have ended before the state was set
+
+
+def _publish(services: Services, job: Job) -> Plan:
+    """Store plan, init segments, media playlists and, last, the multivariant playlist."""
+    with open_original(services, job) as original:
+        plan = _agree_on_plan(services, job, original)
+        for track in (one.track for one in plan.audio_tracks):
+            _create(services, video_key(job.hash, init_path(track)), audio.init_segment(original, plan, track))
+        if plan.renditions:
+            for track, data in segment.init_segments(original, plan):
+                _create(services, video_key(job.hash, init_path(track)), data)
+    for track in plan.tracks():
+        playlist = hls.media_playlist(plan, track).encode()
+        services.storage.put(Scope.MEDIA, video_key(job.hash, playlist_path(track)), playlist)
+    master = hls.multivariant_playlist(plan).encode()
+    key = video_key(job.hash, "master.m3u8")
+    services.storage.put(Scope.MEDIA, key, master)
+    video = plan.probe.video
+    services.catalog.record(
+        Derivative(
+            hash=job.hash,
+            name="stream",
+            key=key,
+            recipe=job.recipe,
+            media_type=media_type_of(key),
+            size=len(master),
+            created_at=services.clock(),
+            width=video.width if video else None,
+            height=video.height if video else None,
+            duration=plan.probe.duration,
+        )
+    )
+    return plan
+
+
+def _agree_on_plan(services: Services, job: Job, original: BinaryIO) -> Plan:
+    """The stored plan, or a new one; of two who make one at the same time the first to store it decides."""
+    try:
+        return load_plan(services, job.hash)
+    except NotFound:
+        settings = services.settings
+        demuxer = sniff(read_head(original)).demuxer or ""
+        plan = make_plan(
+            original,
+            demuxer,
+            job.hash,
+            ladder=settings.ladder,
+            max_duration=settings.max_duration,
+            max_pixels=settings.max_pixels,
+        )
+        return store_plan(services, plan)
+
+
+def _create(services: Services, key: str, data: bytes) -> None:
+    try:
+        services.storage.put(Scope.MEDIA, key, data, PutMode.CREATE)
+    except AlreadyExists:
+        return  # made by an earlier attempt: the same bytes
+
+
+def _begin(job: Job) -> Job | None:
+    if job.state is not JobState.QUEUED:
+        return None
+    return replace(with_stages(job, StageState.RUNNING, StageName.PROBE, StageName.PLAN), state=JobState.PREPARING)
+
+
+def _playable(services: Services, job: Job, plan: Plan) -> Job | None:
+    if job.state is not JobState.PREPARING:
+        return None
+    planned = {
+        StageName.AUDIO: sum(plan.segment_count(one.track) for one in plan.audio_tracks),
+        StageName.VIDEO: sum(plan.segment_count(one.track) for one in plan.renditions),
+    }
+    changed = with_stages(job, StageState.READY, StageName.PROBE, StageName.PLAN)
+    absent = [stage for stage, count in planned.items() if count == 0]
+    if not plan.renditions:
+        absent.append(StageName.POSTER)
+    changed = with_stages(changed, StageState.SKIPPED, *absent)
+    wanted = {stage: count for stage, count in planned.items() if count}
+    playable_at = job.playable_at or services.clock()
+    return replace(changed, state=JobState.PLAYABLE, segments_planned=wanted, playable_at=playable_at)
+
+
+def _encoding(job: Job) -> Job | None:
+    if job.state is not JobState.PLAYABLE:
+        return None
+    waiting = [name for name, stage in job.stages.items() if stage.state is StageState.PENDING]
+    return replace(with_stages(job, StageState.RUNNING, *waiting), state=JobState.ENCODING)

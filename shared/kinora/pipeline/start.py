@@ -1,0 +1,69 @@
+"""Starting work: the job is created once per (hash, recipe) and its first task is sent. Called by ingest, retry and repair."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+from kinora.errors import InvalidInput, OriginalGone
+from kinora.model import Failure, Job, JobState, Kind, Stage, StageState
+from kinora.pipeline.work import announcement, job_id, new_job, update
+from kinora.queues.base import QueueName
+from kinora.services import Services
+
+
+def start(services: Services, content_hash: str, kind: Kind, original_key: str) -> str:
+    """Make sure that the job for this content exists and is under way; `started`, or `known` if there was one already."""
+    job, created = services.jobs.create(new_job(services, content_hash, kind, original_key))
+    if job.state is JobState.QUEUED:
+        send_first_task(services, job)  # also when it existed: its creator may have been killed before this line
+    elif job.state is JobState.FAILED and job.error is not None and job.error.code == OriginalGone.code:
+        retry(services, job.id)
+    return "started" if created else "known"
+
+
+def send_first_task(services: Services, job: Job, *, repair: bool = False) -> None:
+    """Send the task from which all others follow; with `repair` it also replaces tasks that were lost. Sending it twice is
+    harmless."""
+    queue, task = (QueueName.IMAGE, "image") if job.kind is Kind.IMAGE else (QueueName.PREPARE, "prepare")
+    body: dict[str, object] = {"task": task, "job": job.id}
+    services.queues.send(queue, [body | {"repair": True} if repair else body])
+
+
+def refuse(services: Services, key: str, content_hash: str, state: str, failure: Failure) -> None:
+    """Record an original that is not processed as a failed job, once per content (or per object state when unhashed)."""
+    job = new_job(services, content_hash, Kind.OTHER, key)
+    identity = content_hash if content_hash == job.hash and len(content_hash) == 64 else _digest(key, state)
+    refused = replace(job, id=job_id(identity, job.recipe), state=JobState.FAILED, error=failure, stages={})
+    services.jobs.create(refused, [announcement(refused)])
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def retry(services: Services, identifier: str) -> Job:
+    """Start a failed or canceled job again; what exists already is not made again.
+
+    Raises NotFound, and InvalidInput for a job that is under way, ready, or was refused because of its content.
+    """
+
+    def change(job: Job) -> Job:
+        if job.state not in {JobState.FAILED, JobState.CANCELED}:
+            raise InvalidInput(public_message=f"A job that is {job.state.value} cannot be retried.")
+        if job.kind is Kind.OTHER:
+            raise InvalidInput(public_message="This content was refused; the same content would be refused again.")
+        done = {StageState.READY, StageState.SKIPPED}
+        stages = {name: stage if stage.state in done else Stage() for name, stage in job.stages.items()}
+        return replace(job, state=JobState.QUEUED, error=None, stages=stages, repairs=0)
+
+    job = update(services, identifier, change)
+    send_first_task(services, job)
+    return job
+
+
+def retry_plan(job: Job) -> Mapping[str, object]:
+    """What a retry would run: the stages that are not done."""
+    over = {StageState.READY, StageState.SKIPPED}
+    return {"stages": [name.value for name, stage in job.stages.items() if stage.state not in over]}

@@ -1,0 +1,93 @@
+"""Performing queue messages: one place that decides what is retried, what fails its job, and what is dropped.
+
+Called by the image and video functions. A use case is imported when its first task comes, so that a door stays cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Protocol
+
+from kinora.errors import InvalidEvent, KinoraError, NotFound
+from kinora.events import QueueRecord
+from kinora.model import Failure, Job, StageName
+from kinora.observability import logger
+from kinora.pipeline.work import fail, failure_of
+from kinora.queues.batch import run_each
+from kinora.services import Services
+
+Remaining = Callable[[], int]
+
+
+class Perform(Protocol):
+    def __call__(self, services: Services, job: Job, task: Mapping[str, object], remaining: Remaining) -> None: ...
+
+
+_TASKS = {
+    "image": "kinora.pipeline.derive:derive_images",
+    "prepare": "kinora.pipeline.prepare:prepare",
+    "audio": "kinora.pipeline.encode:encode_audio",
+    "encode": "kinora.pipeline.encode:encode_video",
+    "poster": "kinora.pipeline.poster:make_cover",
+}
+_EXHAUSTED = Failure("exhausted", "The work was tried several times and never came to an end.")
+
+
+def run_batch(services: Services, event: Mapping[str, object], remaining: Remaining) -> dict[str, object]:
+    """Perform each message of an SQS event; the answer names those that SQS shall deliver again.
+
+    `remaining` gives the milliseconds until the function is stopped.
+    """
+    return run_each(event, lambda record: run_task(services, record, remaining))
+
+
+def run_task(services: Services, record: QueueRecord, remaining: Remaining) -> None:
+    """Perform one message. Raises what SQS should answer with another delivery (or, at the end, the dead-letter queue)."""
+    task = record.body
+    try:
+        job = services.jobs.get(str(task.get("job")))
+    except NotFound:
+        logger.info("task dropped: its job is gone", extra={"task": task})
+        return
+    if record.receive_count > services.settings.max_attempts:  # every attempt was killed before it could say why
+        _give_up(services, job, task, _EXHAUSTED)
+        raise KinoraError(f"task exhausted: {task}")
+    try:
+        if not job.state.is_final:
+            _performer(task)(services, job, task, remaining)
+    except KinoraError as error:
+        if not error.retryable:
+            logger.warning("task failed", extra={"task": task, "code": error.code, "reason": str(error)})
+            _give_up(services, job, task, failure_of(error))
+            return
+        _note_attempt(services, record, job, error)
+        raise
+    except Exception as error:
+        _note_attempt(services, record, job, error)
+        raise
+
+
+def _performer(task: Mapping[str, object]) -> Perform:
+    path = _TASKS.get(str(task.get("task")))
+    if path is None:
+        raise InvalidEvent(f"there is no task {task.get('task')!r}")
+    module, name = path.split(":")
+    perform: Perform = getattr(import_module(module), name)
+    return perform
+
+
+def _note_attempt(services: Services, record: QueueRecord, job: Job, error: BaseException) -> None:
+    if record.receive_count >= services.settings.max_attempts:
+        _give_up(services, job, record.body, failure_of(error))
+
+
+def _give_up(services: Services, job: Job, task: Mapping[str, object], failure: Failure) -> None:
+    """Fail the job, or only the stage where playback does not depend on it."""
+    if task.get("task") == "poster":
+        from kinora.pipeline.poster import fail_cover
+
+        fail_cover(services, job.id, failure)
+        return
+    stages = {"image": StageName.IMAGE, "prepare": StageName.PLAN, "audio": StageName.AUDIO, "encode": StageName.VIDEO}
+    fail(services, job.id, failure, stages.get(str(task.get("task"))))
