@@ -33,7 +33,8 @@ class Catalog(Protocol):
         STALE if the stored sequencer for the key is newer, DUPLICATE if it is equal: nothing changes then. APPLIED
         creates the blob if it is missing, makes a collectable blob live again, and takes the reference from the hash
         that the key referred to before (`previous`), which becomes collectable with its last reference. Raises
-        StaleState (retryable) while the blob is condemned.
+        StaleState (retryable) while the blob is condemned. The time of the change is `original.changed_at`; of `blob`
+        only what describes the content is read, and only if it is new. `sequencer` is hexadecimal, else InvalidInput.
         """
 
     def detach(self, key: str, sequencer: str, now: float) -> Attachment:
@@ -52,14 +53,15 @@ class Catalog(Protocol):
         """All blobs, newest first."""
 
     def record(self, derivative: Derivative) -> None:
-        """Create or replace the row `(hash, name)`."""
+        """Create or replace the row `(hash, name)`. Raises NotFound if the blob is unknown (collected meanwhile) and
+        StaleState while it is condemned."""
 
     def derivatives(self, content_hash: str) -> tuple[Derivative, ...]:
         """Ordered by name."""
 
     def release(self, content_hash: str, now: float) -> tuple[Original, ...]:
-        """Detach every original that refers to the hash (the objects themselves stay) and return them; the blob is
-        collectable afterwards. A tombstone keeps the sequencer it had, so that a replayed event changes nothing."""
+        """Detach every original that refers to the hash (the objects themselves stay) and return them as they were; the
+        blob is collectable afterwards. A tombstone keeps the sequencer it had, so that a replayed event changes nothing."""
 
     def collectable(self, before: float, limit: int = 100) -> tuple[Blob, ...]:
         """Blobs that became collectable before `before`, or are condemned, oldest first."""
@@ -79,7 +81,8 @@ class Jobs(Protocol):
     """Jobs, their segment rows and the outbox of events."""
 
     def create(self, job: Job, events: Sequence[Event] = ()) -> tuple[Job, bool]:
-        """Store the job unless one with its id exists; returns the stored job and whether this call created it."""
+        """Store the job unless one with its id exists, and `events` with it; returns the stored job and whether this call
+        created it. `segments_done` starts empty."""
 
     def get(self, job_id: str) -> Job:
         """Raises NotFound."""
@@ -87,18 +90,20 @@ class Jobs(Protocol):
     def list(
         self, *, content_hash: str | None = None, state: JobState | None = None, cursor: str | None = None, limit: int = 50
     ) -> Page[Job]:
-        """Newest first."""
+        """Newest first. Raises InvalidInput for a cursor that no listing returned or a limit below 1, as `Catalog.blobs`
+        does."""
 
     def change(self, job: Job, events: Sequence[Event] = ()) -> Job:
         """Replace the stored job by `job` if the stored version is `job.version`, and write `events` to the outbox in the
-        same transaction. Returns the job with its new version. `segments_done` is not written. Raises StaleState, NotFound."""
+        same transaction. Returns the job with its new version. `segments_done`, `hash` and `created_at` are not written.
+        Raises StaleState, NotFound, and InvalidInput for event data that is not JSON-compatible or over 90 events."""
 
-    def mark_segments(self, job_id: str, stage: StageName, segments: Collection[SegmentId]) -> Job:
-        """Write one row per segment; only new rows move `segments_done[stage]`. Returns the job as it is afterwards.
-        Does not change `version`. Raises NotFound."""
+    def mark_segments(self, job_id: str, stage: StageName, segments: Collection[SegmentId], now: float | None = None) -> Job:
+        """Write one row per segment; only new rows move `segments_done[stage]` and, if `now` is given, `updated_at`.
+        Returns the job as it is afterwards. Does not change `version`. Raises NotFound."""
 
     def segments(self, job_id: str) -> frozenset[SegmentId]:
-        """Every segment marked for the job."""
+        """Every segment marked for the job; none for an unknown one."""
 
     def delete(self, job_id: str) -> None:
         """Delete the job and its segment rows; unknown is no error. Outbox rows not yet delivered stay."""

@@ -1,0 +1,30 @@
+"""The SQLite metadata driver: one file in WAL, shared by all threads and processes of a machine. Built by bootstrap."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kinora.database import Database
+from kinora.metadata.sqlite_catalog import SqliteCatalog
+from kinora.metadata.sqlite_jobs import SqliteJobs, SqliteOutbox
+from kinora.metadata.sqlite_keys import SqliteContentKeys
+from kinora.metadata.sqlite_schema import SCHEMA
+
+
+class SqliteMetadata:
+    """Everything that Kinora knows, in the file at `path`.
+
+    The file, its folders and its tables are made at the first use; constructing touches nothing. Beside its own tables
+    (`metadata_…`) the file may hold those of others.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, SCHEMA)
+        self.catalog = SqliteCatalog(self._database)
+        self.jobs = SqliteJobs(self._database)
+        self.content_keys = SqliteContentKeys(self._database)
+        self.outbox = SqliteOutbox(self._database)
+
+    def close(self) -> None:
+        """Close this process's connections; the next use opens new ones."""
+        self._database.close()

@@ -1,0 +1,135 @@
+"""The catalog in SQLite: every verb is one transaction of `kinora.database.Database`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from kinora.database import Database
+from kinora.errors import NotFound, StaleState
+from kinora.metadata.cursors import check_limit, decode_cursor, encode_cursor
+from kinora.metadata.references import first_seen, gained, may_be_condemned, never_seen
+from kinora.metadata.sequencers import outcome
+from kinora.metadata.sqlite_catalog_rows import (
+    SELECT_BLOBS,
+    SELECT_DERIVATIVES,
+    blob_of,
+    drop_reference,
+    read_blob,
+    read_original,
+    read_referring,
+    save_blob,
+    save_derivative,
+    save_original,
+)
+from kinora.model import Attachment, AttachOutcome, Blob, BlobState, Derivative, Original, Page
+
+
+class SqliteCatalog:
+    """`kinora.metadata.base.Catalog` on SQLite."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def attach(self, original: Original, blob: Blob) -> Attachment:
+        with self._database.write() as connection:
+            stored = read_original(connection, original.key)
+            verdict = outcome(stored, original.sequencer)
+            if verdict is not AttachOutcome.APPLIED:
+                return Attachment(verdict)
+            save_original(connection, replace(original, hash=blob.hash, removed=False))
+            if stored is not None and not stored.removed and stored.hash == blob.hash:
+                return Attachment(verdict)
+            known = read_blob(connection, blob.hash)
+            now = original.changed_at
+            save_blob(connection, first_seen(blob, now) if known is None else gained(known, now))
+            previous = drop_reference(connection, stored, now)
+            connection.execute("INSERT INTO metadata_references (hash, key) VALUES (?, ?)", (blob.hash, original.key))
+            return Attachment(verdict, previous)
+
+    def detach(self, key: str, sequencer: str, now: float) -> Attachment:
+        with self._database.write() as connection:
+            stored = read_original(connection, key)
+            verdict = outcome(stored, sequencer)
+            if verdict is not AttachOutcome.APPLIED:
+                return Attachment(verdict)
+            previous = drop_reference(connection, stored, now)
+            known = stored or never_seen(key, sequencer, now)
+            save_original(connection, replace(known, sequencer=sequencer, removed=True, changed_at=now))
+            return Attachment(verdict, previous)
+
+    def original(self, key: str) -> Original | None:
+        with self._database.read() as connection:
+            return read_original(connection, key)
+
+    def originals(self, content_hash: str) -> tuple[Original, ...]:
+        with self._database.read() as connection:
+            return read_referring(connection, content_hash)
+
+    def blob(self, content_hash: str) -> Blob | None:
+        with self._database.read() as connection:
+            return read_blob(connection, content_hash)
+
+    def blobs(self, *, cursor: str | None = None, limit: int = 50) -> Page[Blob]:
+        place = (math.inf, "") if cursor is None else decode_cursor(cursor)
+        query = SELECT_BLOBS + "WHERE (created_at, hash) < (?, ?) ORDER BY created_at DESC, hash DESC LIMIT ?"
+        with self._database.read() as connection:
+            rows = connection.execute(query, (*place, check_limit(limit) + 1)).fetchall()
+        items = tuple(blob_of(row) for row in rows[:limit])
+        return Page(items, encode_cursor(items[-1].created_at, items[-1].hash) if len(rows) > limit else None)
+
+    def record(self, derivative: Derivative) -> None:
+        with self._database.write() as connection:
+            blob = read_blob(connection, derivative.hash)
+            if blob is None:
+                raise NotFound(f"no blob {derivative.hash}")
+            if blob.state is BlobState.CONDEMNED:
+                raise StaleState(f"blob {derivative.hash} is being collected")
+            save_derivative(connection, derivative)
+
+    def derivatives(self, content_hash: str) -> tuple[Derivative, ...]:
+        with self._database.read() as connection:
+            rows = connection.execute(SELECT_DERIVATIVES + "WHERE hash = ? ORDER BY name", (content_hash,)).fetchall()
+        return tuple(Derivative(*row) for row in rows)
+
+    def release(self, content_hash: str, now: float) -> tuple[Original, ...]:
+        with self._database.write() as connection:
+            released = read_referring(connection, content_hash)
+            for original in released:
+                drop_reference(connection, original, now)
+                save_original(connection, replace(original, removed=True, changed_at=now))
+            return released
+
+    def collectable(self, before: float, limit: int = 100) -> tuple[Blob, ...]:
+        query = SELECT_BLOBS + (
+            "WHERE state IN ('collectable', 'condemned') AND (changed_at < ? OR state = 'condemned')"
+            " ORDER BY changed_at, hash LIMIT ?"
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query, (before, check_limit(limit))).fetchall()
+        return tuple(blob_of(row) for row in rows)
+
+    def condemn(self, content_hash: str, before: float, now: float) -> Blob | None:
+        with self._database.write() as connection:
+            blob = read_blob(connection, content_hash)
+            if blob is None or blob.state is BlobState.CONDEMNED:
+                return blob
+            if not may_be_condemned(blob, before):
+                return None
+            condemned = replace(blob, state=BlobState.CONDEMNED, changed_at=now)
+            save_blob(connection, condemned)
+            return condemned
+
+    def forget(self, content_hash: str) -> None:
+        with self._database.write() as connection:
+            blob = read_blob(connection, content_hash)
+            if blob is None:
+                return
+            if blob.state is not BlobState.CONDEMNED:
+                raise StaleState(f"blob {content_hash} is {blob.state}, not condemned")
+            connection.execute("DELETE FROM metadata_derivatives WHERE hash = ?", (content_hash,))
+            connection.execute("DELETE FROM metadata_blobs WHERE hash = ?", (content_hash,))
+
+    def check(self) -> None:
+        with self._database.read() as connection:
+            connection.execute("SELECT 1 FROM metadata_blobs LIMIT 1").fetchone()
