@@ -1,0 +1,138 @@
+"""The SQLite file of local mode: connections, transactions, and Kinora's errors for what SQLite reports.
+
+Called by drivers that share the one file, each with tables of its own. Never knows what a table means.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from kinora.errors import NoSpace, Unavailable
+
+BUSY_SECONDS = 30.0
+
+_Idle = dict[int, list[sqlite3.Connection]]
+_inherited: list[sqlite3.Connection] = []
+
+
+class Database:
+    """One SQLite file in WAL mode with the tables of `schema`, for any number of threads and processes.
+
+    A connection is lent to one user at a time and kept for the next. They are closed by `close`, at exit, or when this
+    object goes; those that a fork inherits are left alone, as SQLite demands.
+    """
+
+    def __init__(self, path: Path, schema: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        self._path = path
+        self._schema = schema
+        self._busy_seconds = busy_seconds
+        self._idle: _Idle = {}
+        self._finalizer = weakref.finalize(self, _close_all, self._idle)
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """One consistent snapshot, which neither waits for writers nor holds them up. Raises NoSpace, Unavailable."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction that nobody else writes beside: on disk when the block ends, undone when it raises.
+
+        Raises NoSpace; Unavailable also where others hold the file for longer than `busy_seconds`.
+        """
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close this process's connections that are not in use; the next use opens new ones."""
+        _close_all(self._idle)
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        with _kinora_errors(self._path):
+            connection = self._borrow()
+            try:
+                connection.execute(begin)
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                _roll_back(connection)
+                raise
+            finally:
+                self._give_back(connection)
+
+    def _borrow(self) -> sqlite3.Connection:
+        try:
+            return self._idle.setdefault(os.getpid(), []).pop()
+        except IndexError:
+            return self._open()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        if connection.in_transaction:
+            connection.close()
+        else:
+            self._idle.setdefault(os.getpid(), []).append(connection)
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(f"the folder of {self._path}: {error}") from error
+        connection = sqlite3.connect(self._path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False)
+        try:
+            connection.row_factory = sqlite3.Row
+            self._use_wal(connection)
+            connection.execute("PRAGMA synchronous = FULL")  # NORMAL would lose acknowledged changes in a power cut
+            connection.executescript(self._schema)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _use_wal(self, connection: sqlite3.Connection) -> None:
+        """SQLite does not wait for a process that switches the same new file at this moment, so this does."""
+        give_up = time.monotonic() + self._busy_seconds
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+
+
+@contextmanager
+def _kinora_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise
+    except sqlite3.DatabaseError as error:
+        full = getattr(error, "sqlite_errorcode", 0) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
+        raise (NoSpace if full else Unavailable)(f"{path}: {error}") from error
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    """Undo, unless SQLite has done so itself or cannot: closing the connection does it then."""
+    with suppress(sqlite3.Error):
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _close_all(idle: _Idle) -> None:
+    for pid, connections in list(idle.items()):
+        while connections:
+            connection = connections.pop()
+            if pid == os.getpid():
+                connection.close()
+            else:
+                _inherited.append(connection)
