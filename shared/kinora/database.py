@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kinora.errors import NoSpace, Unavailable
+from kinora.errors import InvalidInput, NoSpace, Unavailable
 
 BUSY_SECONDS = 30.0
 
@@ -37,7 +37,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """One consistent snapshot, which neither waits for writers nor holds them up. Raises NoSpace, Unavailable."""
+        """One consistent snapshot, which neither waits for writers nor holds them up. Raises Unavailable."""
         with self._transaction("BEGIN") as connection:
             yield connection
 
@@ -45,7 +45,7 @@ class Database:
     def write(self) -> Iterator[sqlite3.Connection]:
         """One transaction that nobody else writes beside: on disk when the block ends, undone when it raises.
 
-        Raises NoSpace; Unavailable also where others hold the file for longer than `busy_seconds`.
+        Raises NoSpace; InvalidInput for text or numbers that SQLite cannot hold; Unavailable also where others hold the file for longer than `busy_seconds`.
         """
         with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
@@ -119,6 +119,8 @@ def _kinora_errors(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         full = getattr(error, "sqlite_errorcode", 0) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
         raise (NoSpace if full else Unavailable)(f"{path}: {error}") from error
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise InvalidInput(f"SQLite cannot store a value: {error}") from error
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

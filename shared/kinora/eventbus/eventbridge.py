@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kinora.batching import batches, send_whole
+from kinora.aws_batches import batches, send_whole
 from kinora.errors import Unavailable
 from kinora.model import Event
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from kinora.batching import MAX_BYTES
+from kinora.aws_batches import MAX_BYTES
 from kinora.errors import InvalidInput, LimitExceeded
 
 MAX_DELAY = 900

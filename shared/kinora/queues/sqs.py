@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kinora.batching import batches, send_whole
+from kinora.aws_batches import batches, send_whole
 from kinora.errors import InvalidInput, Unavailable
 from kinora.queues.base import Message, QueueDepth, QueueName
 from kinora.queues.bodies import check_timeout, encoded
