@@ -16,7 +16,11 @@ PLAN_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class VideoSource:
-    """The video stream that is used. `width` and `height` are display pixels: after rotation and with square pixels."""
+    """The video stream that is used. `width` and `height` are display pixels: after rotation and with square pixels.
+
+    `rotation` is how far decoded pictures are turned clockwise to be shown upright: 0, 90, 180 or 270 degrees. `start` and
+    `end` are pts in `time_base`. The colour fields are FFmpeg's names, `unknown` where nothing is signalled.
+    """
 
     index: int
     codec: str
@@ -32,6 +36,7 @@ class VideoSource:
     color_transfer: str
     color_space: str
     color_range: str
+    interlaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,8 @@ class AudioTrack:
 class Plan:
     """`timeline` holds the segment boundaries of the video stream: n + 1 ascending pts in its time base, the last one the end
     of the last frame; segment i is `[timeline[i], timeline[i + 1])`. Without video it is empty. `audio_timeline` holds, per
-    audio track name, the boundaries in output AAC frames (1,024 samples each), the last one the frame count.
+    audio track name, the boundaries in output AAC frames (1,024 samples each), the last one the frame count. `entries` is, per
+    video segment, the pts of the keyframe at which its decoding starts.
     """
 
     version: int
@@ -116,6 +122,7 @@ class Plan:
     renditions: tuple[Rendition, ...]
     audio_tracks: tuple[AudioTrack, ...]
     audio_timeline: dict[str, tuple[int, ...]]
+    entries: tuple[int, ...] = ()
 
     def to_json(self) -> bytes:
         return json.dumps(asdict(self), default=_plain, sort_keys=True, separators=(",", ":")).encode()
@@ -139,6 +146,7 @@ class Plan:
             renditions=tuple(Rendition(**one) for one in raw["renditions"]),
             audio_tracks=tuple(AudioTrack(**one) for one in raw["audio_tracks"]),
             audio_timeline={name: tuple(cuts) for name, cuts in raw["audio_timeline"].items()},
+            entries=tuple(raw["entries"]),
         )
 
     def tracks(self) -> tuple[str, ...]:
