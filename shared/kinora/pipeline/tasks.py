@@ -34,7 +34,7 @@ _TASKS = {
 _EXHAUSTED = Failure("exhausted", "The work was tried several times and never came to an end.")
 
 
-def run_batch(services: Services, event: Mapping[str, object], remaining: Remaining) -> dict[str, object]:
+def run_batch(services: Services, event: Mapping[str, object], remaining: Remaining) -> Mapping[str, object]:
     """Perform each message of an SQS event; the answer names those that SQS shall deliver again.
 
     `remaining` gives the milliseconds until the function is stopped.

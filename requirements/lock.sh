@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# Resolves requirements/*.in together into requirements.lock.
+set -euo pipefail
+uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+  requirements/*.in --output-file requirements.lock

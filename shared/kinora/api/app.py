@@ -1,0 +1,53 @@
+"""The HTTP face of Kinora: one FastAPI app over the services, served by Mangum on AWS and by uvicorn locally."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from kinora import __version__
+from kinora.api.access import Access, needs_api_key
+from kinora.api.health import health_router
+from kinora.api.jobs import jobs_router
+from kinora.api.limits import AnswerLimits
+from kinora.api.links import Links
+from kinora.api.media import media_router
+from kinora.api.page import page_router
+from kinora.api.problems import register_problems
+from kinora.api.signed import signed_router
+from kinora.api.stream import stream_router
+from kinora.api.uploads import uploads_router
+from kinora.services import Services
+
+_EXPOSED = ["Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Last-Modified", "Retry-After"]
+
+
+def create_app(services: Services) -> FastAPI:
+    """Build the app. Routes under `/api` need the API key; nothing is read or connected before the first request."""
+    access = Access(services)
+    links = Links(services, access)
+    app = FastAPI(
+        title="Kinora",
+        version=__version__,
+        description="Media uploads in, thumbnails and instantly playable adaptive streams out.",
+        redoc_url=None,
+    )
+    register_problems(app)
+    app.include_router(health_router(services))
+    app.include_router(stream_router(services, access))
+    app.include_router(signed_router(services, access))
+    protected = needs_api_key(access)
+    app.include_router(jobs_router(services, links), dependencies=protected)
+    app.include_router(media_router(services, links), dependencies=protected)
+    app.include_router(uploads_router(services, links), dependencies=protected)
+    app.include_router(page_router())
+    app.add_middleware(AnswerLimits)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(services.settings.cors_origins),
+        allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "If-None-Match", "Range", "X-Api-Key", "Content-Digest"],
+        expose_headers=_EXPOSED,
+        max_age=86400,
+    )
+    return app

@@ -1,0 +1,42 @@
+"""The console page at `/`: plain files beside this module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+
+from kinora.api.routes import get_and_head
+from kinora.api.serving import REVALIDATE, send_text
+from kinora.errors import NotFound
+
+_FOLDER = Path(__file__).parent / "static"
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_POLICY = (
+    "default-src 'self'; img-src 'self' blob: https:; media-src 'self' blob: https:; connect-src 'self' https:; "
+    "worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def page_router() -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+    files = {str(path.relative_to(_FOLDER)): path for path in _FOLDER.rglob("*") if path.suffix in _TYPES}
+
+    @get_and_head(router, "/")
+    def index(request: Request) -> Response:
+        return send(request, "index.html")
+
+    @get_and_head(router, "/page/{name:path}")
+    def asset(request: Request, name: str) -> Response:
+        return send(request, name)
+
+    def send(request: Request, name: str) -> Response:
+        path = files.get(name)
+        if path is None:
+            raise NotFound(f"no page file {name!r}")
+        response = send_text(request, path.read_bytes(), f"{_TYPES[path.suffix]}; charset=utf-8", REVALIDATE)
+        response.headers["Content-Security-Policy"] = _POLICY
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response
+
+    return router

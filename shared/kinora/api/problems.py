@@ -1,0 +1,65 @@
+"""Errors as RFC 9457 problem details: every answer that is not a success has a stable `code`. Registered by create_app."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from kinora.errors import KinoraError, RangeNotSatisfiable, Unauthorized, Unavailable
+from kinora.observability import logger
+
+PROBLEM_JSON = "application/problem+json"
+_CODES = {404: "not-found", 405: "method-not-allowed", 413: "limit-exceeded"}
+
+
+def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """One problem document (RFC 9457 §3) with the extension member `code`."""
+    content = {
+        "type": "about:blank",
+        "title": code.replace("-", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    return JSONResponse(content, status, {"Cache-Control": "no-store"} | (headers or {}), PROBLEM_JSON)
+
+
+def register_problems(app: FastAPI) -> None:
+    """Let the app answer every error as a problem document."""
+    app.add_exception_handler(KinoraError, _on_kinora_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_unexpected)
+
+
+def _on_kinora_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, KinoraError)  # noqa: S101 - Starlette's signature is wider than its promise
+    headers = {}
+    if isinstance(error, RangeNotSatisfiable):
+        headers["Content-Range"] = f"bytes */{error.size}"
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = 'Bearer realm="kinora"'
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = "1"
+    if error.status >= 500 and error.code != "pending":
+        logger.error("request failed", extra={"path": request.url.path, "code": error.code, "reason": str(error)})
+    return problem(error.status, error.code, error.public_message, headers)
+
+
+def _on_validation_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    where = "; ".join(f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors())
+    return problem(422, "validation-failed", where)
+
+
+def _on_http_exception(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    code = _CODES.get(error.status_code, "invalid-input" if error.status_code < 500 else "internal")
+    return problem(error.status_code, code, str(error.detail), dict(error.headers or {}))
+
+
+def _on_unexpected(request: Request, error: Exception) -> Response:
+    logger.error("request failed unexpectedly", extra={"path": request.url.path}, exc_info=error)
+    return problem(500, KinoraError.code, KinoraError.public_message)

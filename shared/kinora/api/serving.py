@@ -1,0 +1,97 @@
+"""Sending stored objects: on AWS a redirect to a short-lived presigned URL, locally the bytes themselves, with exact ranges."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
+
+from kinora.api.conditions import http_date, is_unchanged, wanted_range
+from kinora.model import Scope
+from kinora.services import Services
+from kinora.storage.base import ObjectInfo, Reader
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+REVALIDATE = "no-cache"
+PRIVATE = "private, no-cache"
+DIRECT = "kinora.direct"  # marks an answer whose bytes would not pass through the API on AWS
+_CHUNK = 256 * 1024
+_SHOWN_INLINE = ("image/", "video/", "audio/")
+_NEVER_INLINE = ("image/svg+xml",)
+
+
+def send_object(
+    services: Services,
+    request: Request,
+    scope: Scope,
+    key: str,
+    *,
+    cache: str,
+    media_type: str | None = None,
+    etag: str | None = None,
+    filename: str | None = None,
+) -> Response:
+    """Answer GET or HEAD for one object.
+
+    `media_type` overrides what storage says; `etag` pins the state of the object; with `filename` anything that a browser
+    could run is offered as a download. Raises NotFound, RangeNotSatisfiable (416), PreconditionFailed (412).
+    """
+    info = services.storage.head(scope, key)
+    if services.presigner is not None:
+        expires = services.settings.url_seconds
+        url = services.presigner.presign_get(scope, key, expires=expires)
+        age = f"private, max-age={expires // 2}" if cache == IMMUTABLE else "no-store"
+        return RedirectResponse(url, 302, {"Cache-Control": age})
+    headers = _headers(info, cache, media_type or info.media_type, filename)
+    if is_unchanged(request.headers, info.etag, info.modified_at):
+        return Response(status_code=304, headers={name: headers[name] for name in ("ETag", "Cache-Control", "Last-Modified")})
+    request.scope[DIRECT] = True
+    if request.method == "HEAD":
+        return Response(headers=headers | {"Content-Length": str(info.size)})
+    wanted = wanted_range(request.headers, info.etag, info.modified_at)
+    start, stop = wanted.resolve(info.size) if wanted else (0, info.size)
+    reader = services.storage.open(scope, key, wanted, etag=etag or info.etag)
+    headers["Content-Length"] = str(stop - start)
+    if wanted:
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{info.size}"
+    return StreamingResponse(_chunks(reader), 206 if wanted else 200, headers)
+
+
+def send_text(request: Request, body: bytes, media_type: str, cache: str) -> Response:
+    """Answer GET or HEAD with a small text made now, with an ETag over its bytes."""
+    etag = hashlib.sha256(body).hexdigest()[:32]
+    headers = {"ETag": f'"{etag}"', "Cache-Control": cache}
+    if is_unchanged(request.headers, etag, float("inf")):
+        return Response(status_code=304, headers=headers)
+    if request.method == "HEAD":
+        return Response(headers=headers | {"Content-Length": str(len(body)), "Content-Type": media_type})
+    return Response(body, headers=headers | {"Content-Type": media_type})
+
+
+def disposition(media_type: str, filename: str) -> str:
+    """Content-Disposition (RFC 6266): pictures and media inline, everything else as a download."""
+    inline = media_type.startswith(_SHOWN_INLINE) and not media_type.startswith(_NEVER_INLINE)
+    plain = "".join(char if char.isascii() and char.isprintable() and char not in '"\\%' else "_" for char in filename)
+    return f"{'inline' if inline else 'attachment'}; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+
+
+def _headers(info: ObjectInfo, cache: str, media_type: str, filename: str | None) -> dict[str, str]:
+    headers = {
+        "ETag": f'"{info.etag}"',
+        "Last-Modified": http_date(info.modified_at),
+        "Accept-Ranges": "bytes",
+        "Cache-Control": cache,
+        "Content-Type": media_type,
+    }
+    if filename is not None:
+        headers["Content-Disposition"] = disposition(media_type, filename)
+    return headers
+
+
+def _chunks(reader: Reader) -> Iterator[bytes]:
+    with reader:
+        while chunk := reader.read(_CHUNK):
+            yield chunk

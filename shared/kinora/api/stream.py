@@ -1,0 +1,58 @@
+"""`/stream/{hash}/{path}`: playlists from the API, rewritten with the viewer's token; everything else as stored objects."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from kinora.api.access import Access, bearer
+from kinora.api.routes import get_and_head
+from kinora.api.serving import IMMUTABLE, PRIVATE, REVALIDATE, send_object, send_text
+from kinora.errors import NotFound
+from kinora.media.hls import rewrite_uris
+from kinora.model import Scope
+from kinora.object_keys import media_type_of
+from kinora.pipeline.playback import explain_absence, read_playlist, stream_key
+from kinora.services import Services
+
+
+def stream_router(services: Services, access: Access) -> APIRouter:
+    router = APIRouter(tags=["stream"])
+    is_private = services.settings.stream_access == "token"
+
+    @get_and_head(
+        router,
+        "/stream/{content_hash}/{path:path}",
+        summary="A playlist, init segment, segment or cover",
+        responses={
+            206: {"description": "The range asked for"},
+            302: {"description": "Where the bytes are (AWS)"},
+            503: {"description": "Planned, not encoded yet: ask again"},
+        },
+    )
+    def stream(
+        request: Request,
+        content_hash: str,
+        path: str,
+        token: Annotated[str | None, Query(description="Playback token, for players that send no headers")] = None,
+        authorization: Annotated[str | None, Header()] = None,
+    ) -> Response:
+        key = stream_key(content_hash, path)
+        if is_private:
+            token = token or bearer(authorization)
+            access.check_playback(content_hash, token)
+        try:
+            if path.endswith(".m3u8"):
+                text = read_playlist(services, content_hash, path)
+                if is_private and token:
+                    text = rewrite_uris(text, urlencode({"token": token}))
+                return send_text(request, text.encode(), media_type_of(path), PRIVATE if is_private else REVALIDATE)
+            fixed = path.endswith((".m4s", ".mp4"))
+            cache = PRIVATE if is_private else (IMMUTABLE if fixed else REVALIDATE)
+            return send_object(services, request, Scope.MEDIA, key, cache=cache)
+        except NotFound:
+            raise explain_absence(services, content_hash, path) from None
+
+    return router

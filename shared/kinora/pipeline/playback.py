@@ -1,0 +1,42 @@
+"""What a stream's folder offers to viewers, and whether something that is not there yet is on its way. Called by the API."""
+
+from __future__ import annotations
+
+import re
+
+from kinora.errors import NotFound, Pending
+from kinora.model import Scope
+from kinora.object_keys import is_hash, video_key
+from kinora.pipeline.plans import load_plan
+from kinora.services import Services
+
+_TRACK_FILE = re.compile(r"((?:video|audio)/[A-Za-z0-9_-]{1,64})/(playlist\.m3u8|init\.mp4|seg_(0|[1-9][0-9]{0,8})\.m4s)")
+_FILES = frozenset({"master.m3u8", "cover.jpg"})
+
+
+def stream_key(content_hash: str, path: str) -> str:
+    """The key of a file that viewers may ask for; raises NotFound for anything else, so that nothing else can be read."""
+    if not is_hash(content_hash) or (path not in _FILES and _TRACK_FILE.fullmatch(path) is None):
+        raise NotFound(f"no stream file {path!r}")
+    return video_key(content_hash, path)
+
+
+def read_playlist(services: Services, content_hash: str, path: str) -> str:
+    """The text of a playlist. Raises NotFound."""
+    with services.storage.open(Scope.MEDIA, stream_key(content_hash, path)) as reader:
+        return reader.read().decode()
+
+
+def explain_absence(services: Services, content_hash: str, path: str) -> NotFound | Pending:
+    """The error for a stream file that is not stored: Pending if the plan has it, else NotFound."""
+    match = _TRACK_FILE.fullmatch(path)
+    try:
+        plan = load_plan(services, content_hash)
+        planned = (
+            match is not None
+            and match[1] in plan.tracks()
+            and (match[3] is None or int(match[3]) < plan.segment_count(match[1]))
+        )
+    except NotFound:
+        planned = False
+    return Pending(f"{path} is planned") if planned else NotFound(f"no stream file {path!r}")
