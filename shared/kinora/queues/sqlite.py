@@ -76,6 +76,32 @@ class SqliteQueues:
                     "INSERT INTO queue_messages (queue, id, body, sent_at, visible_at) VALUES (?, ?, ?, ?, ?)", rows
                 )
 
+    def send_to(self, queue: str, body: str) -> None:
+        """Put a message with any text into a queue by its own name, as Lambda does with its failure records.
+        Raises NoSpace, Unavailable."""
+        now = self._clock()
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT INTO queue_messages (queue, id, body, sent_at, visible_at) VALUES (?, ?, ?, ?, ?)",
+                (queue, str(uuid.uuid4()), body, now, now),
+            )
+
+    def release_all(self, *, forgive: bool = False) -> int:
+        """Make every message that was in work visible again, at its old place, and return how many there were.
+
+        Only for the one owner of the file, while nobody works: after a restart nobody will acknowledge them any more.
+        `forgive` takes the unfinished receive off their count; without it a message that kills its machine is exhausted
+        some day. Raises Unavailable.
+        """
+        now = self._clock()
+        with self._database.write() as connection:
+            done = connection.execute(
+                "UPDATE queue_messages SET visible_at = min(sent_at, ?), receipt = NULL,"
+                " receive_count = receive_count - ? WHERE receipt IS NOT NULL AND visible_at > ?",
+                (now, int(forgive), now),
+            )
+        return done.rowcount
+
     def receive(self, queue: str, limit: int = 1) -> tuple[Message, ...]:
         """As in QueueReceiver. Looking into an empty queue takes no lock. Raises NoSpace, Unavailable."""
         with self._database.read() as connection:
