@@ -1,0 +1,69 @@
+"""The audio side of an output: plans tracks, writes their init segments, encodes any of their segments.
+
+Called by planning and by the pipeline. A segment is a pure function of the original, the plan and its number: alone or in a
+batch it has the same bytes. Joined segments decode to the source's samples in place, without edit lists: no delay, gap or drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from kinora.media.audio_aac import FRAME, encode_frames, write_init
+from kinora.media.audio_decode import AudioInput, open_audio
+from kinora.media.audio_render import render
+from kinora.media.audio_tracks import plan_tracks
+from kinora.media.fragment import Sample, write_fragment
+from kinora.media.plan import AudioSource, AudioTrack, Plan
+
+__all__ = ["encode", "encode_batch", "init_segment", "plan_tracks"]
+
+# The encoder hears two frames before a segment (its windows and its rate control settle) and one after (its last window
+# reaches into it): joins are then as clean as the rest; with one frame before they are not, with more nothing is gained.
+_PRE_ROLL, _POST_ROLL = 2, 1
+
+
+def init_segment(file: BinaryIO, plan: Plan, track: str) -> bytes:  # noqa: ARG001 - a copied track will need the original
+    """The init segment of `track` (`audio/und_aac_2ch`); raises KeyError if the plan has no such track."""
+    planned = _track(plan, track)
+    return write_init(planned.sample_rate, planned.channels, planned.bit_rate)
+
+
+def encode(file: BinaryIO, plan: Plan, track: str, n: int) -> bytes:
+    """Segment `n` of `track`; raises KeyError or IndexError if the plan does not have it, CorruptMedia if nothing opens."""
+    return next(segment for _, _, segment in encode_batch(file, plan, track, n, n + 1))
+
+
+def encode_batch(file: BinaryIO, plan: Plan, track: str, first: int, stop: int) -> Iterator[tuple[str, int, bytes]]:
+    """Yield `(track, n, bytes)` for the segments `[first, stop)`, opening the original once.
+
+    Damaged or missing stretches of the original are silence; errors of `file` itself pass unchanged.
+    """
+    planned = _track(plan, track)
+    cuts = plan.audio_timeline[planned.name]
+    if not 0 <= first < stop < len(cuts):
+        raise IndexError(f"{track} has no segments {first} to {stop}")
+    with open_audio(file, plan.probe.container, planned.source_index) as source:
+        for n in range(first, stop):
+            yield track, n, _segment(source, plan, planned, n, (cuts[n], cuts[n + 1]))
+
+
+def _segment(source: AudioInput, plan: Plan, track: AudioTrack, n: int, frames: tuple[int, int]) -> bytes:
+    begin, end = frames
+    window = ((begin - _PRE_ROLL) * FRAME, (end + _POST_ROLL) * FRAME)
+    stream = _source(plan, track)
+    planes = render(source, track, plan.origin, stream.start * stream.time_base, window)
+    packets = encode_frames(planes, track.sample_rate, track.bit_rate, skip=_PRE_ROLL, count=end - begin)
+    samples = [Sample((begin + k) * FRAME, is_sync=True, data=packet) for k, packet in enumerate(packets)]
+    return write_fragment(n + 1, samples, begin * FRAME, end * FRAME)
+
+
+def _track(plan: Plan, track: str) -> AudioTrack:
+    for one in plan.audio_tracks:
+        if one.track == track:
+            return one
+    raise KeyError(track)
+
+
+def _source(plan: Plan, track: AudioTrack) -> AudioSource:
+    return next(one for one in plan.probe.audio if one.index == track.source_index)

@@ -1,0 +1,151 @@
+"""Decodes a stretch of one audio stream, the same frames whatever was read before; called by audio_render and audio_tracks.
+
+Nothing here depends on where a seek lands: packets before a fixed time are thrown away and every stretch gets a new decoder,
+because decoders keep noise generators across a flush.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import BinaryIO, TypeAlias, cast
+
+import av
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Discard
+
+from kinora.errors import CorruptMedia
+from kinora.media.container import open_original
+
+AudioPacket: TypeAlias = "Packet[AudioStream]"
+
+_PRE_ROLL = Fraction(1, 2)  # fills bit reservoirs, overlaps and the filters of SBR, whose header comes twice a second
+_STEPS_BACK = (Fraction(1, 10), Fraction(2), Fraction(15))
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One decoded frame: `time` in seconds of the source if it is known; `after_loss` if packets before it were undecodable."""
+
+    frame: AudioFrame
+    time: Fraction | None
+    after_loss: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInput:
+    """An opened original and the audio stream that is read from it. One stretch at a time."""
+
+    container: InputContainer
+    stream: AudioStream
+    tick: Fraction
+
+
+@contextmanager
+def open_audio(file: BinaryIO, demuxer: str, index: int) -> Iterator[AudioInput]:
+    """Open stream `index` of an original; raises CorruptMedia if it is no audio stream with a decoder."""
+    with open_original(file, demuxer) as container:
+        stream = container.streams[index] if index < len(container.streams) else None
+        if not isinstance(stream, AudioStream) or stream.codec_context is None or not stream.time_base:
+            raise CorruptMedia(f"stream {index} is no audio stream with a decoder")
+        if not _seeks_by_video(container):
+            for other in container.streams:
+                other.discard = Discard.default if other is stream else Discard.all
+        yield AudioInput(container, stream, stream.time_base)
+
+
+def decode_stretch(source: AudioInput, start: Fraction, end: Fraction | None) -> Iterator[Decoded]:
+    """Decode what is presented in `[start, end)` seconds of the source, and a little before; to the end if `end` is None.
+
+    Damaged packets are left out. Data that ends early ends the stretch early.
+    """
+    decoder = _new_decoder(source.stream)
+    lost = False
+    for packet in _packets(source, start - _PRE_ROLL, end):
+        try:
+            frames = decoder.decode(packet)
+        except av.FFmpegError:
+            lost = True
+            continue
+        for frame in frames:
+            time = None if frame.pts is None else frame.pts * source.tick
+            yield Decoded(frame, time, lost)
+            lost = False
+
+
+def _packets(source: AudioInput, start: Fraction, end: Fraction | None) -> Iterator[AudioPacket | None]:
+    """The packets with timestamps in `[start, end)` and those without that follow them, then None, which drains a decoder."""
+    has_begun = False
+    for packet in _packets_from(source, start):
+        if packet.pts is not None:
+            time = packet.pts * source.tick
+            if end is not None and time >= end:
+                break
+            has_begun = has_begun or time >= start
+        if has_begun:
+            yield packet
+    yield None
+
+
+def _packets_from(source: AudioInput, start: Fraction) -> Iterator[AudioPacket]:
+    """Packets from `start` or earlier on: some demuxers land late, so the landing is looked at and the next try is earlier."""
+    begin = (source.stream.start_time or 0) * source.tick
+    for target in (start - step for step in _STEPS_BACK if start - step > begin):
+        packets = _packets_after_seek(source, target)
+        first = next((one for one in packets if one.pts is not None), None)
+        if first is not None and first.pts is not None and first.pts * source.tick <= start:
+            yield first
+            yield from packets
+            return
+    yield from _packets_from_beginning(source, begin)
+
+
+def _packets_from_beginning(source: AudioInput, begin: Fraction) -> Iterator[AudioPacket]:
+    """Every packet: those that prime a decoder lie before the stream's start, where not every demuxer seeks to."""
+    for target in (begin - 1, begin):
+        packets = _packets_after_seek(source, target)
+        first = next(packets, None)
+        if first is not None:
+            yield first
+            yield from packets
+            return
+
+
+def _packets_after_seek(source: AudioInput, target: Fraction) -> Iterator[AudioPacket]:
+    try:
+        if _seeks_by_video(source.container):
+            source.container.seek(int(target * av.time_base))
+        else:
+            source.container.seek(int(target / source.tick), stream=source.stream)
+        for packet in source.container.demux(source.stream):
+            if packet.size:
+                yield packet
+    except av.FFmpegError:
+        return  # truncated or damaged here: what was readable has been given out
+
+
+def _seeks_by_video(container: InputContainer) -> bool:
+    """Matroska indexes only the video track: a seek by the audio stream would read the file from its start."""
+    return container.format.name.startswith("matroska") and bool(container.streams.video)
+
+
+def _new_decoder(stream: AudioStream) -> AudioCodecContext:
+    inside = stream.codec_context
+    fresh = cast("AudioCodecContext", AudioCodecContext.create(inside.codec.name, "r"))
+    fresh.thread_count = 1
+    if inside.extradata:
+        fresh.extradata = bytes(inside.extradata)
+    try:
+        fresh.sample_rate = inside.sample_rate
+        fresh.layout = inside.layout.name
+        fresh.open()
+    except (av.FFmpegError, ValueError):
+        inside.flush_buffers()  # ADPCM and WMA need what only the demuxer knows; they keep nothing across a flush
+        return inside
+    return fresh

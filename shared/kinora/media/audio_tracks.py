@@ -1,0 +1,113 @@
+"""Decides which audio tracks an output gets and where their segments begin; called by planning through `audio.plan_tracks`.
+
+Decodes only the start and the end of a stream: to know that it can be decoded, and where it really ends.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from math import ceil
+from typing import BinaryIO
+
+from kinora.errors import CorruptMedia
+from kinora.media.audio_aac import FRAME
+from kinora.media.audio_decode import AudioInput, decode_stretch, open_audio
+from kinora.media.plan import AudioSource, AudioTrack, Probe
+
+RATES = (44_100, 48_000)  # what every player takes for AAC-LC; lower ones can be mistaken for HE-AAC
+_BIT_RATES = {1: 80_000, 2: 128_000}  # bits per second by channels
+_PEAK = Fraction(14, 10)  # the encoder's rate over one segment of white noise, with the fragment's headers
+_SEGMENT = Fraction(6)  # seconds, where no video says where to cut
+_LONGEST, _SHORTEST = Fraction(10), Fraction(1)  # seconds
+_SOUNDING, _TAIL = Fraction(5), Fraction(2)  # seconds decoded at the start and at the end
+
+
+def plan_tracks(
+    file: BinaryIO, probe: Probe, origin: Fraction, video_cuts: Sequence[Fraction]
+) -> tuple[tuple[AudioTrack, ...], dict[str, tuple[int, ...]]]:
+    """The audio tracks of the output and, by track name, their boundaries in frames of 1,024 samples (0 first, the count last).
+
+    `origin` and `video_cuts` (first and last boundary included; empty without video) are seconds on the source's clock.
+    Raises CorruptMedia if a stream that should become a track cannot be decoded at all.
+    """
+    tracks: list[AudioTrack] = []
+    timelines: dict[str, tuple[int, ...]] = {}
+    for source in _chosen(probe):
+        track = _planned(source)
+        with open_audio(file, probe.container, source.index) as stream:
+            end = _true_end(stream, source)
+        count = ceil((end - origin) * track.sample_rate / FRAME)
+        if count > 0:
+            tracks.append(track)
+            timelines[track.name] = _cuts(count, Fraction(FRAME, track.sample_rate), [cut - origin for cut in video_cuts])
+    return tuple(tracks), timelines
+
+
+def _chosen(probe: Probe) -> Sequence[AudioSource]:
+    return sorted(probe.audio, key=lambda one: not one.default)[:1]
+
+
+def _planned(source: AudioSource) -> AudioTrack:
+    if not 1_000 <= source.sample_rate <= 768_000 or source.channels < 1:
+        raise CorruptMedia(f"audio with {source.sample_rate} Hz and {source.channels} channels")
+    channels = min(source.channels, 2)
+    language = re.sub(r"[^A-Za-z0-9-]", "", source.language)[:35] or "und"
+    return AudioTrack(
+        name=f"{language}_aac_{channels}ch",
+        codec="aac",
+        source_index=source.index,
+        channels=channels,
+        sample_rate=_rate_for(source.sample_rate),
+        bit_rate=_BIT_RATES[channels],
+        codecs="mp4a.40.2",
+        bandwidth=int(_BIT_RATES[channels] * _PEAK),
+        language=language,
+        title=source.title,
+        default=True,
+    )
+
+
+def _rate_for(rate: int) -> int:
+    """The source's own rate if players take it, else the one in the simpler ratio to it (88.2 kHz becomes 44.1 kHz)."""
+    return min(RATES, key=lambda one: (Fraction(one, rate).denominator, -one))
+
+
+def _true_end(stream: AudioInput, source: AudioSource) -> Fraction:
+    """Where the last decodable sample ends, in seconds: containers round, guess, or know only the longest stream's end.
+
+    An original that is cut short keeps the end that it declares, so that sound and picture stay equally long.
+    """
+    start, end = (ticks * source.time_base for ticks in (source.start, source.end))
+    found = max(_ends(stream, max(start, end - _TAIL), None), default=None)
+    if found is not None:
+        return found
+    for begin in (start, (start + end) / 2):
+        if next(_ends(stream, begin, begin + _SOUNDING), None) is not None:
+            return end
+    raise CorruptMedia(f"audio stream {source.index} cannot be decoded")
+
+
+def _ends(stream: AudioInput, start: Fraction, end: Fraction | None) -> Iterator[Fraction]:
+    """The end of each decoded frame; one without a timestamp follows the one before."""
+    at: Fraction | None = None
+    for one in decode_stretch(stream, start, end):
+        at = at if one.time is None else one.time
+        if at is not None:
+            at += Fraction(one.frame.samples, one.frame.sample_rate)
+            yield at
+
+
+def _cuts(count: int, frame: Fraction, wanted: Sequence[Fraction]) -> tuple[int, ...]:
+    """Boundaries near the wanted ones, in frames; where these are far apart or absent, about every 6 s."""
+    least, most = round(_SHORTEST / frame), round(_LONGEST / frame) + 1
+    cuts = [0]
+    for target in [*(round(cut / frame) for cut in wanted[1:-1]), count]:
+        at = min(target, count)
+        if at - cuts[-1] > most:
+            pieces = round((at - cuts[-1]) * frame / _SEGMENT)
+            cuts += [cuts[-1] + (at - cuts[-1]) * piece // pieces for piece in range(1, pieces)]
+        if cuts[-1] < at < count and count - at >= least:
+            cuts.append(at)
+    return (*cuts, count)
