@@ -1,0 +1,83 @@
+"""Least privilege as facts: who may touch which bucket, table, queue and secret."""
+
+import pytest
+
+from tests.template.stack import FUNCTIONS, may, of_type, properties, statements, text
+
+SOURCE = f"arn:aws:s3:::{text(properties('SourceBucket')['BucketName'])}"
+MEDIA = f"arn:aws:s3:::{text(properties('MediaBucket')['BucketName'])}"
+WRITES = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+
+
+def functions_that_may(*actions: str, on: str) -> set[str]:
+    return {name for name in FUNCTIONS for action in actions if any(one.startswith(on) for one in may(name, action))}
+
+
+def test_only_the_api_may_change_the_source_bucket_and_only_uploads():
+    assert functions_that_may(*WRITES, on=SOURCE) == {"Api"}
+    assert {one for action in WRITES for one in may("Api", action) if one.startswith(SOURCE)} == {f"{SOURCE}/uploads/*"}
+
+
+def test_only_workers_may_write_media_and_only_their_own():
+    assert functions_that_may("s3:PutObject", on=MEDIA) == {"Image", "Video"}
+    assert may("Image", "s3:PutObject") == {f"{MEDIA}/images/*"}
+    assert may("Video", "s3:PutObject") == {f"{MEDIA}/videos/*", f"{MEDIA}/images/*"}
+    assert functions_that_may("s3:DeleteObject", on=MEDIA) == {"Api", "Sweep"}
+
+
+def test_only_key_serving_and_preparing_functions_read_the_keys_table():
+    assert functions_that_may("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Scan", on="KeysTable") == {"Api", "Video"}
+    assert functions_that_may("dynamodb:PutItem", "dynamodb:UpdateItem", on="KeysTable") == {"Video"}
+    (finds,) = [one for one in statements("Sweep") if "KeysTable.Arn" in one["Resource"] and "dynamodb:Query" in one["Action"]]
+    assert finds["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["hash#*"]}}, "rows without key material"
+
+
+def test_only_the_api_reads_secrets():
+    assert {name for name in FUNCTIONS if may(name, "secretsmanager:GetSecretValue")} == {"Api"}
+    assert may("Api", "secretsmanager:GetSecretValue") == {"ApiKeySecret", "SigningKeysSecret"}
+
+
+def test_workers_receive_only_from_their_own_queues():
+    assert may("Image", "sqs:ReceiveMessage") == {"ImageQueue.Arn"}
+    assert may("Video", "sqs:ReceiveMessage") == {"PrepareQueue.Arn", "EncodeQueue.Arn"}
+    assert {name for name in FUNCTIONS if may(name, "sqs:ReceiveMessage")} == {"Image", "Video"}
+
+
+def test_only_notify_publishes_and_it_does_little_else():
+    assert {name for name in FUNCTIONS if may(name, "events:PutEvents")} == {"Notify"}
+    actions = {action for one in statements("Notify") for action in one["Action"]}
+    assert {action.split(":")[0] for action in actions} == {"logs", "dynamodb", "events", "sqs"}
+    assert not may("Notify", "dynamodb:GetItem")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_statements_name_their_actions_and_resources(function):
+    for one in statements(function):
+        assert one["Effect"] == "Allow"
+        assert not [action for action in one["Action"] if "*" in action]
+        anywhere = one["Resource"] == ["*"]
+        assert anywhere == (one["Action"] == ["dynamodb:ListStreams"]), "the one action that takes no narrower resource"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_writes_its_own_log_and_keeps_it_for_the_time_asked(function):
+    logs = f"{function}Logs"
+    assert may(function, "logs:PutLogEvents") == {f"{logs}.Arn"}
+    assert properties(f"{function}Function")["LoggingConfig"] == {"LogGroup": {"Ref": logs}}
+    assert of_type("AWS::Logs::LogGroup")[logs]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+@pytest.mark.parametrize("function", ["Ingest", "Image", "Video", "Api", "Sweep"])
+def test_who_reads_a_bucket_may_list_it_so_that_a_missing_object_is_not_forbidden(function):
+    read = {one.split("/")[0] for one in may(function, "s3:GetObject")}
+    assert read <= may(function, "s3:ListBucket")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_queues_and_tables_in_the_environment_are_those_a_function_may_use(function):
+    named = properties(f"{function}Function")["Environment"]["Variables"]
+    queues = {text(value) for name, value in named.items() if name.endswith("_QUEUE")}
+    sends = {one.split(".")[0] for one in may(function, "sqs:SendMessage") if "DeadLetters" not in one}
+    assert queues == sends
+    has_keys = any(one.startswith("KeysTable") for item in statements(function) for one in item["Resource"])
+    assert ("KINORA_KEYS_TABLE" in named) == has_keys
