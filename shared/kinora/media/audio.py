@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from kinora.media.audio_aac import FRAME, encode_frames, write_init
+from kinora.media.audio_aac import encode_frames, write_init
 from kinora.media.audio_decode import AudioInput, open_audio
 from kinora.media.audio_render import render
 from kinora.media.audio_tracks import plan_tracks
 from kinora.media.fragment import Sample, write_fragment
-from kinora.media.plan import AudioSource, AudioTrack, Plan
+from kinora.media.plan import AAC_FRAME, AudioSource, AudioTrack, Plan
 
 __all__ = ["encode", "encode_batch", "init_segment", "plan_tracks"]
 
@@ -50,12 +50,12 @@ def encode_batch(file: BinaryIO, plan: Plan, track: str, first: int, stop: int) 
 
 def _segment(source: AudioInput, plan: Plan, track: AudioTrack, n: int, frames: tuple[int, int]) -> bytes:
     begin, end = frames
-    window = ((begin - _PRE_ROLL) * FRAME, (end + _POST_ROLL) * FRAME)
+    window = ((begin - _PRE_ROLL) * AAC_FRAME, (end + _POST_ROLL) * AAC_FRAME)
     stream = _source(plan, track)
     planes = render(source, track, plan.origin, stream.start * stream.time_base, window)
     packets = encode_frames(planes, track.sample_rate, track.bit_rate, skip=_PRE_ROLL, count=end - begin)
-    samples = [Sample((begin + k) * FRAME, is_sync=True, data=packet) for k, packet in enumerate(packets)]
-    return write_fragment(n + 1, samples, begin * FRAME, end * FRAME)
+    samples = [Sample((begin + k) * AAC_FRAME, is_sync=True, data=packet) for k, packet in enumerate(packets)]
+    return write_fragment(n + 1, samples, begin * AAC_FRAME, end * AAC_FRAME)
 
 
 def _track(plan: Plan, track: str) -> AudioTrack:

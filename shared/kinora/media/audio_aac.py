@@ -11,8 +11,8 @@ from av.audio.stream import AudioStream
 from av.codec.context import Flags
 
 from kinora.media.audio_render import LAYOUTS, SAMPLE_BYTES, audio_frame
+from kinora.media.plan import AAC_FRAME
 
-FRAME = 1024  # samples per AAC-LC frame
 # At 128 kb/s the fast coder takes a third to a half of the time of `twoloop`, and on sweeps and noise its error is smaller.
 _OPTIONS = {"aac_coder": "fast"}
 _DELAY = 1  # the encoder's first packet only primes the decoder (initial padding of one frame)
@@ -25,7 +25,7 @@ def encode_frames(planes: Sequence[bytes | bytearray], rate: int, bit_rate: int,
     """
     encoder = AudioCodecContext.create("aac", "w")
     _set_up(encoder, rate, len(planes), bit_rate)
-    size = FRAME * SAMPLE_BYTES
+    size = AAC_FRAME * SAMPLE_BYTES
     packets: list[bytes] = []
     for offset in range(0, len(planes[0]), size):
         frame = audio_frame([bytes(plane[offset : offset + size]) for plane in planes], rate)

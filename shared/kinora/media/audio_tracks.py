@@ -12,9 +12,8 @@ from math import ceil
 from typing import BinaryIO
 
 from kinora.errors import CorruptMedia
-from kinora.media.audio_aac import FRAME
 from kinora.media.audio_decode import AudioInput, decode_stretch, open_audio
-from kinora.media.plan import AudioSource, AudioTrack, Probe
+from kinora.media.plan import AAC_FRAME, AudioSource, AudioTrack, Probe
 
 RATES = (44_100, 48_000)  # what every player takes for AAC-LC; lower ones can be mistaken for HE-AAC
 _BIT_RATES = {1: 80_000, 2: 128_000}  # bits per second by channels
@@ -29,7 +28,8 @@ def plan_tracks(
 ) -> tuple[tuple[AudioTrack, ...], dict[str, tuple[int, ...]]]:
     """The audio tracks of the output and, by track name, their boundaries in frames of 1,024 samples (0 first, the count last).
 
-    `origin` and `video_cuts` (first and last boundary included; empty without video) are seconds on the source's clock.
+    `origin` is in seconds of the source, `video_cuts` (first and last boundary included; empty without video) in seconds
+    from it.
     Raises CorruptMedia if a stream that should become a track cannot be decoded at all.
     """
     tracks: list[AudioTrack] = []
@@ -38,10 +38,10 @@ def plan_tracks(
         track = _planned(source)
         with open_audio(file, probe.container, source.index) as stream:
             end = _true_end(stream, source)
-        count = ceil((end - origin) * track.sample_rate / FRAME)
+        count = ceil((end - origin) * track.sample_rate / AAC_FRAME)
         if count > 0:
             tracks.append(track)
-            timelines[track.name] = _cuts(count, Fraction(FRAME, track.sample_rate), [cut - origin for cut in video_cuts])
+            timelines[track.name] = _cuts(count, Fraction(AAC_FRAME, track.sample_rate), video_cuts)
     return tuple(tracks), timelines
 
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 PLAN_VERSION = 1
+AAC_FRAME = 1024  # samples in one AAC-LC frame (ISO/IEC 14496-3)
 
 
 @dataclass(frozen=True, slots=True)

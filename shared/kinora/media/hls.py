@@ -1,0 +1,171 @@
+"""Writes HLS playlists from a plan (RFC 8216, draft-pantos-hls-rfc8216bis); called by prepare and, for tokens, by the API.
+
+Every URI is relative, so that a stream can be moved and its playlists rewritten. Media is never read here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from math import floor
+
+from kinora.errors import InvalidInput
+from kinora.media.plan import AAC_FRAME, AudioTrack, Plan, Rendition
+
+_VERSION = 7  # EXT-X-MAP for fMP4 segments needs 6, players' checks for it say 7
+_START_RATE = 2_500_000  # bits per second that most connections carry at once
+_AUDIO_GROUP = "audio"
+_ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]*)')
+_HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
+_QUERY = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]+")  # RFC 3986 §3.4
+
+
+def media_playlist(plan: Plan, track: str) -> str:
+    """The media playlist of `track` (`video/r720_h264`, `audio/und_aac_2ch`); raises KeyError if the plan has no such track.
+
+    A segment's place in the playlist is its `tfdt`: the first EXTINF counts from the origin, also where the first picture
+    comes a little later, so that a seek finds the same instant in every rendition. Boundaries are rounded to microseconds,
+    not durations: no rounding adds up.
+    """
+    boundaries = [floor(second * 1_000_000 + Fraction(1, 2)) for second in _boundaries(plan, track)]
+    durations = [stop - start for start, stop in zip([0, *boundaries[1:-1]], boundaries[1:], strict=True)]
+    lines = [
+        *_head(),
+        f"#EXT-X-TARGETDURATION:{_target(durations)}",
+        "#EXT-X-MEDIA-SEQUENCE:0",
+        "#EXT-X-PLAYLIST-TYPE:VOD",
+        _tag("EXT-X-MAP", {"URI": _quoted("init.mp4")}),
+    ]
+    for n, duration in enumerate(durations):
+        lines += [f"#EXTINF:{duration // 1_000_000}.{duration % 1_000_000:06d},", f"seg_{n}.m4s"]
+    return _text([*lines, "#EXT-X-ENDLIST"])
+
+
+def multivariant_playlist(plan: Plan) -> str:
+    """The multivariant playlist. The variant that players start with stands first: the best up to 2.5 Mb/s, or the lowest.
+
+    The others follow from the best to the lowest. Without video each audio track is a variant of its own.
+    """
+    lines = _head()
+    if not plan.renditions:
+        for track in plan.audio_tracks:
+            lines += [_tag("EXT-X-STREAM-INF", _variant([track.bandwidth], [track.codecs])), f"{track.track}/playlist.m3u8"]
+        return _text(lines)
+    lines += [
+        _tag("EXT-X-MEDIA", _audio_choice(track, name, is_default=n == 0))
+        for n, (track, name) in enumerate(_named(plan.audio_tracks))
+    ]
+    for rendition in _start_first(plan.renditions):
+        lines += [_tag("EXT-X-STREAM-INF", _video_variant(rendition, plan.audio_tracks)), f"{rendition.track}/playlist.m3u8"]
+    return _text(lines)
+
+
+def rewrite_uris(playlist_text: str, query: str) -> str:
+    """Append `query` (`token=…`, encoded) to every relative URI of a playlist, on its own line or in a tag's URI attribute.
+
+    Raises InvalidInput if `query` has characters that RFC 3986 does not allow there: it must not add lines or attributes.
+    """
+    if not _QUERY.fullmatch(query):
+        raise InvalidInput("the query has characters that cannot stand in a URI")
+    return "\n".join(_line_with_query(line, query) for line in playlist_text.split("\n"))
+
+
+def _boundaries(plan: Plan, track: str) -> list[Fraction]:
+    """Where the segments of a track begin, and its end, in seconds from the origin."""
+    kind, _, name = track.partition("/")
+    if kind == "audio":
+        rate = next((one.sample_rate for one in plan.audio_tracks if one.name == name), 0)
+        return [Fraction(cut * AAC_FRAME, rate) for cut in plan.audio_timeline[name]]
+    if plan.probe.video is None or track not in plan.tracks():
+        raise KeyError(track)
+    return [time * plan.probe.video.time_base - plan.origin for time in plan.timeline]
+
+
+def _target(durations: Iterable[int]) -> int:
+    """The smallest target duration that no EXTINF exceeds when rounded to whole seconds (RFC 8216 §4.3.3.1)."""
+    return max(1, *(floor(Fraction(duration, 1_000_000) + Fraction(1, 2)) for duration in durations))
+
+
+def _start_first(renditions: Sequence[Rendition]) -> list[Rendition]:
+    falling = sorted(renditions, key=lambda one: -one.bandwidth)
+    start = next((one for one in falling if one.bandwidth <= _START_RATE), falling[-1])
+    return [start, *(one for one in falling if one is not start)]
+
+
+def _video_variant(rendition: Rendition, audio: Sequence[AudioTrack]) -> dict[str, str]:
+    loudest = max((track.bandwidth for track in audio), default=0)
+    attributes = _variant([rendition.bandwidth, loudest], [rendition.codecs, *(track.codecs for track in audio)])
+    attributes["RESOLUTION"] = f"{rendition.width}x{rendition.height}"
+    if rendition.frame_rate > 0:
+        attributes["FRAME-RATE"] = f"{rendition.frame_rate:.3f}"
+    if audio:
+        attributes["AUDIO"] = _quoted(_AUDIO_GROUP)
+    return attributes
+
+
+def _variant(bandwidths: Sequence[int], codecs: Sequence[str]) -> dict[str, str]:
+    return {"BANDWIDTH": str(sum(bandwidths)), "CODECS": _quoted(",".join(dict.fromkeys(codecs)))}
+
+
+def _audio_choice(track: AudioTrack, name: str, *, is_default: bool) -> dict[str, str]:
+    language = {} if track.language == "und" else {"LANGUAGE": _quoted(track.language)}
+    return {
+        "TYPE": "AUDIO",
+        "GROUP-ID": _quoted(_AUDIO_GROUP),
+        "NAME": _quoted(name),
+        **language,
+        "DEFAULT": "YES" if is_default else "NO",
+        "AUTOSELECT": "YES",
+        "CHANNELS": _quoted(str(track.channels)),
+        "URI": _quoted(f"{track.track}/playlist.m3u8"),
+    }
+
+
+def _named(tracks: Sequence[AudioTrack]) -> list[tuple[AudioTrack, str]]:
+    """The tracks, the default one first, with names that differ, as they must within a group (RFC 8216 §4.3.4.1.1)."""
+    named: list[tuple[AudioTrack, str]] = []
+    for track in sorted(tracks, key=lambda one: not one.default):
+        name = " ".join(track.title.split()) or ("Audio" if track.language == "und" else track.language)
+        taken = sum(1 for _, other in named if other == name or other.startswith(f"{name} ("))
+        named.append((track, f"{name} ({taken + 1})" if taken else name))
+    return named
+
+
+def _head() -> list[str]:
+    return ["#EXTM3U", f"#EXT-X-VERSION:{_VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
+
+
+def _tag(name: str, attributes: dict[str, str]) -> str:
+    return f"#{name}:" + ",".join(f"{key}={value}" for key, value in attributes.items())
+
+
+def _quoted(text: str) -> str:
+    """A quoted string, which can hold neither quotes nor line breaks (RFC 8216 §4.2)."""
+    return '"' + "".join(one for one in text.replace('"', "'") if one.isprintable()) + '"'
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "\n".join(lines) + "\n"
+
+
+def _line_with_query(line: str, query: str) -> str:
+    if line.startswith("#EXT-X-"):
+        tag, colon, attributes = line.partition(":")
+        return tag + colon + _ATTRIBUTE.sub(lambda found: _attribute_with_query(found, query), attributes)
+    if line.strip() and not line.startswith("#"):
+        return _uri_with_query(line.rstrip("\r"), query) + line[len(line.rstrip("\r")) :]
+    return line
+
+
+def _attribute_with_query(found: re.Match[str], query: str) -> str:
+    if found[1] != "URI" or not found[2].startswith('"'):
+        return found[0]
+    return f'URI="{_uri_with_query(found[2][1:-1], query)}"'
+
+
+def _uri_with_query(uri: str, query: str) -> str:
+    if _HAS_SCHEME.match(uri):
+        return uri
+    path, hash_mark, fragment = uri.partition("#")
+    return f"{path}{'&' if '?' in path else '?'}{query}{hash_mark}{fragment}"
