@@ -6,7 +6,7 @@ BIN := .venv/bin
 RECIPE_ENV := UV_COMPILE_BYTECODE=1 SAM_CLI_TELEMETRY=0 PATH="$(CURDIR)/$(BIN):$$PATH"
 HLS_JS := shared/kinora/api/static/vendor/hls.min.js
 DATA ?= kinora-data
-SAMPLES ?= tests/media/china.jpg tests/media/sample.mp4
+SAMPLES ?= tests/media/china.jpg tests/media/bigbuckbunny.mp4
 
 .PHONY: run test setup check test-runtime build bench lock format clean
 

@@ -33,6 +33,14 @@ def _local(settings: Settings) -> Services:
     storage = FilesystemStorage({scope: Path(where.root) for scope, where in settings.scopes.items()})
     database = data / "kinora.db"
     metadata = SqliteMetadata(database)
+    queues = SqliteQueues(database, settings)
+    event_bus = SqliteEventBus(database)
+
+    def close() -> None:
+        metadata.close()
+        queues.close()
+        event_bus.close()
+
     return Services(
         settings=settings,
         storage=storage,
@@ -40,10 +48,11 @@ def _local(settings: Settings) -> Services:
         catalog=metadata.catalog,
         jobs=metadata.jobs,
         content_keys=metadata.content_keys,
-        queues=SqliteQueues(database, settings),
-        event_bus=SqliteEventBus(database),
+        queues=queues,
+        event_bus=event_bus,
         secrets=FileSecrets(data),
         clock=time.time,
+        close=close,
     )
 
 
@@ -67,4 +76,5 @@ def _aws(settings: Settings) -> Services:
         event_bus=EventBridgeBus(settings.event_bus),
         secrets=SecretsManager(settings),
         clock=time.time,
+        close=lambda: None,
     )

@@ -17,7 +17,7 @@ from kinora.storage.base import Presigner, Storage
 class Services:
     """`presigner` is None where clients cannot reach the backend (local mode): bytes then come from the API itself.
 
-    `clock` returns seconds since the Unix epoch.
+    `clock` returns seconds since the Unix epoch; `close` releases what the drivers hold.
     """
 
     settings: Settings
@@ -30,3 +30,4 @@ class Services:
     event_bus: EventBus
     secrets: Secrets
     clock: Callable[[], float]
+    close: Callable[[], None]

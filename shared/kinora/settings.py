@@ -35,7 +35,7 @@ class ScopeSettings:
     endpoint: str
     region: str
     access_key_id: str
-    secret_access_key: str
+    secret_access_key: str = field(repr=False)
     path_style: bool
 
 
