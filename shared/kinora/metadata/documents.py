@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kinora.errors import InvalidInput
 from kinora.model import Event, Failure, Stage, StageName, StageState
+
+MAX_EVENTS = 90
 
 
 def failure_document(failure: Failure | None) -> dict[str, Any] | None:
@@ -40,6 +42,12 @@ def counts_document(counts: Mapping[StageName, int]) -> dict[str, int]:
 
 def counts_of(document: Mapping[str, Any]) -> dict[StageName, int]:
     return {StageName(name): int(count) for name, count in document.items()}
+
+
+def check_events(events: Sequence[Event]) -> None:
+    """Raise InvalidInput for more events than one transaction holds in every driver."""
+    if len(events) > MAX_EVENTS:
+        raise InvalidInput(f"{len(events)} events at once; {MAX_EVENTS} are allowed")
 
 
 def event_data(event: Event) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from kinora.database import Database
 from kinora.errors import NotFound, StaleState
 from kinora.metadata.cursors import check_limit, decode_cursor, encode_cursor
-from kinora.metadata.documents import counts_document, event_data
+from kinora.metadata.documents import check_events, counts_document, event_data
 from kinora.metadata.sqlite_job_rows import SELECT_JOBS, insert_job, job_of, update_job
 from kinora.model import Event, Job, JobState, Page, SegmentId, StageName
 
@@ -139,6 +139,7 @@ def _insert_segments(connection: sqlite3.Connection, job_id: str, segments: Coll
 
 
 def _write_events(connection: sqlite3.Connection, job_id: str, events: Sequence[Event]) -> None:
+    check_events(events)
     connection.executemany(
         "INSERT INTO metadata_outbox (job_id, id, type, time, data) VALUES (?, ?, ?, ?, ?)",
         [(job_id, event.id, event.type, event.time, event_data(event)) for event in events],

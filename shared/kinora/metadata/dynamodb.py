@@ -1,0 +1,29 @@
+"""The DynamoDB metadata driver: three tables through PynamoDB. Built by bootstrap."""
+
+from __future__ import annotations
+
+from pynamodb.connection import Connection
+
+from kinora.metadata.dynamodb_catalog import DynamoCatalog
+from kinora.metadata.dynamodb_catalog_table import CatalogTable
+from kinora.metadata.dynamodb_jobs import DynamoJobs
+from kinora.metadata.dynamodb_jobs_table import JobsTable
+from kinora.metadata.dynamodb_keys import DynamoContentKeys
+from kinora.metadata.dynamodb_rows import CONNECT_SECONDS, READ_SECONDS
+from kinora.settings import Settings
+
+
+class DynamoMetadata:
+    """Everything that Kinora knows, in the tables that the settings name.
+
+    Constructing talks to nobody: a function may hold the driver of a table that it is not allowed to read.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        endpoint = settings.dynamodb_endpoint
+        connection = Connection(
+            host=endpoint or None, connect_timeout_seconds=CONNECT_SECONDS, read_timeout_seconds=READ_SECONDS
+        )
+        self.catalog = DynamoCatalog(CatalogTable(connection, settings.catalog_table, endpoint))
+        self.jobs = DynamoJobs(JobsTable(connection, settings.jobs_table, endpoint))
+        self.content_keys = DynamoContentKeys(connection, settings.keys_table, endpoint)

@@ -1,0 +1,108 @@
+"""The catalog's table in DynamoDB: consistent reads of its rows, and writes that hold only if nothing has changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pynamodb.connection import Connection
+from pynamodb.expressions.condition import Condition
+from pynamodb.transactions import TransactWrite
+
+from kinora.metadata.dynamodb_catalog_rows import (
+    DERIVATIVES,
+    REFERENCES,
+    BlobRow,
+    DerivativeRow,
+    OriginalRow,
+    ReferenceRow,
+    blob_key,
+    blob_of,
+    blob_row,
+    original_key,
+    original_of,
+    original_row,
+    reference_key,
+    reference_row,
+)
+from kinora.metadata.dynamodb_rows import bound
+from kinora.metadata.references import lost
+from kinora.metadata.sequencers import sortable
+from kinora.model import Blob, Original
+
+
+class CatalogTable:
+    """The models bound to the table `name`, and what is done with single rows."""
+
+    def __init__(self, connection: Connection, name: str, endpoint: str) -> None:
+        self.connection = connection
+        self.blobs = bound(BlobRow, name, endpoint)
+        self.originals = bound(OriginalRow, name, endpoint)
+        self.references = bound(ReferenceRow, name, endpoint)
+        self.derivatives = bound(DerivativeRow, name, endpoint)
+
+    def original(self, key: str) -> Original | None:
+        try:
+            return original_of(self.originals.get(*original_key(key), consistent_read=True))
+        except self.originals.DoesNotExist:
+            return None
+
+    def blob(self, content_hash: str) -> Blob | None:
+        try:
+            return blob_of(self.blobs.get(*blob_key(content_hash), consistent_read=True))
+        except self.blobs.DoesNotExist:
+            return None
+
+    def referring(self, content_hash: str, limit: int | None = None) -> tuple[Original, ...]:
+        """Every original (or some `limit` of them) that refers to the hash, oldest first."""
+        rows = self.references.query(
+            f"blob#{content_hash}", self.references.sk.startswith(REFERENCES), consistent_read=True, limit=limit
+        )
+        return tuple(sorted((original_of(row) for row in rows), key=lambda original: (original.changed_at, original.key)))
+
+    def derivative_rows(self, content_hash: str) -> list[DerivativeRow]:
+        condition = self.derivatives.sk.startswith(DERIVATIVES)
+        return list(self.derivatives.query(f"blob#{content_hash}", condition, consistent_read=True))
+
+    def write_original(self, writes: TransactWrite, original: Original, stored: Original | None) -> None:
+        """Replace `stored`. The row stands for its reference too: both change only together."""
+        model = self.originals
+        unchanged = (
+            model.pk.does_not_exist()
+            if stored is None
+            else (model.order == sortable(stored.sequencer)) & (model.removed == stored.removed)
+        )
+        writes.save(original_row(model, original), condition=unchanged)
+
+    def write_reference(self, writes: TransactWrite, original: Original) -> None:
+        writes.save(reference_row(self.references, original))
+
+    def write_blob(self, writes: TransactWrite, blob: Blob, stored: Blob | None) -> None:
+        """Replace `stored`."""
+        writes.save(blob_row(self.blobs, blob), condition=self._is_unchanged(stored))
+
+    def drop_reference(self, writes: TransactWrite, stored: Original | None, now: float) -> str | None:
+        """Take away the reference of a live original and return the hash that lost it; None if there was none."""
+        if stored is None or stored.removed:
+            return None
+        self.drop_references(writes, stored.hash, [stored], now)
+        return stored.hash
+
+    def drop_references(self, writes: TransactWrite, content_hash: str, stored: Sequence[Original], now: float) -> None:
+        """Take away the references of live originals to one hash."""
+        for original in stored:
+            row = self.references(*reference_key(content_hash, original.key))
+            writes.delete(row, condition=self.references.pk.exists())
+        blob = self.blob(content_hash)
+        if blob is not None:
+            self.write_blob(writes, lost(blob, len(stored), now), blob)
+
+    def _is_unchanged(self, stored: Blob | None) -> Condition:
+        model = self.blobs
+        if stored is None:
+            return model.pk.does_not_exist()
+        unchanged: Condition = (
+            (model.state == stored.state.value)
+            & (model.references == stored.references)
+            & (model.changed_at == stored.changed_at)
+        )
+        return unchanged
