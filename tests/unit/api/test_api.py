@@ -31,7 +31,7 @@ def kinora(folder, **settings):
 @contextmanager
 def streaming(folder, **settings):
     with kinora(folder, **settings) as client:
-        for path, data in {"master.m3u8": PLAYLIST, "video/r240_h264/seg_0.m4s": SEGMENT, "plan.json": b"{}"}.items():
+        for path, data in {"master.m3u8": PLAYLIST, "video/r240_h264/seg_0.m4s": SEGMENT, "storyboard/notes.txt": b"x"}.items():
             client.home.services.storage.put(Scope.MEDIA, video_key(HASH, path), data)
         yield client
 
