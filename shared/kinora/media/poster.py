@@ -1,0 +1,137 @@
+"""The cover of a video: the first key frame that shows something, as a JPEG. Called by the video function.
+
+Only key frames at a few places near the start are read and decoded, however long the video is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, BinaryIO
+
+import av
+import pyvips
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from kinora.errors import CorruptMedia, LimitExceeded
+from kinora.media.container import decoding, open_original
+
+_LONG_EDGE = 1280
+_QUALITY = 85
+_PLACES = 10  # how many places are looked at
+_FIRST_PART = 0.5  # the part of the video that they are spread over
+_LONGEST_STEP = 5.0  # seconds between two of them
+_LONGEST_SEARCH = 1000  # packets in which a key frame must appear
+_LARGEST_FRAME = 16384 * 8192  # pixels; twice 8K each way
+_DARKEST, _FLATTEST = 24.0, 8.0  # mean and deviation of 8-bit brightness, below which a picture shows nothing
+_NOT_FILM = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+_UNKNOWN_MATRIX = {2, 3}  # H.273: unspecified, reserved
+_BT709, _BT601 = 1, 6
+
+
+def make_poster(file: BinaryIO, demuxer: str, *, rotation: int | None = None) -> bytes:
+    """A JPEG of at most 1280 pixels along its long edge, upright and with square pixels.
+
+    `rotation` is clockwise in degrees, as in `VideoSource.rotation`; None means what the video itself says.
+    Raises CorruptMedia if no picture can be decoded, LimitExceeded if one would be too large to decode.
+    """
+    best, most = None, -1.0
+    with open_original(file, demuxer) as container, decoding():
+        stream = _film(container)
+        for frame in _candidates(container, stream):
+            picture = _render(frame, stream, rotation)
+            contrast = float(picture.colourspace("b-w").deviate())
+            if contrast > _FLATTEST and picture.colourspace("b-w").avg() > _DARKEST:
+                best = picture
+                break
+            if contrast > most:
+                best, most = picture, contrast
+    if best is None:
+        raise CorruptMedia("no picture can be decoded", public_message="No picture of the video can be decoded.")
+    jpeg: bytes = best.jpegsave_buffer(Q=_QUALITY, optimize_coding=True, keep="none")
+    return jpeg
+
+
+def _film(container: InputContainer) -> VideoStream:
+    """The stream that is played: cover art and thumbnails are none."""
+    films = [one for one in container.streams.video if one.codec_context is not None and not one.disposition & _NOT_FILM]
+    stream = next((one for one in films if one.disposition & Disposition.default), films[0] if films else None)
+    if stream is None:
+        raise CorruptMedia("no video stream", public_message="There is no picture in it.")
+    if stream.codec_context.width * stream.codec_context.height > _LARGEST_FRAME:
+        raise LimitExceeded(f"frames of {stream.codec_context.width} × {stream.codec_context.height} pixels")
+    stream.codec_context.thread_count = 1
+    return stream
+
+
+def _candidates(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Different key frames from the start on; if none can be had, whatever decodes first."""
+    seen = set()
+    stream.codec_context.skip_frame = "NONKEY"
+    for place in _places(container, stream):
+        try:
+            container.seek(place, stream=stream)
+            frame = _key_frame(container, stream)
+        except av.FFmpegError:
+            continue
+        if frame is not None and frame.pts not in seen:
+            seen.add(frame.pts)
+            yield frame
+    if not seen:
+        stream.codec_context.skip_frame = "DEFAULT"
+        yield from _any_frame(container, stream)
+
+
+def _places(container: InputContainer, stream: VideoStream) -> list[int]:
+    """Times to look at, in the stream's time base, none after the end."""
+    time_base = stream.time_base or Fraction(1, av.time_base)
+    duration = float(stream.duration * time_base) if stream.duration else (container.duration or 0) / av.time_base
+    step = min(duration * _FIRST_PART / _PLACES, _LONGEST_STEP) if duration > 0 else 1.0
+    return [(stream.start_time or 0) + round(place * step / time_base) for place in range(_PLACES)]
+
+
+def _key_frame(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
+    """The first key frame from here on, decoded alone."""
+    for count, packet in enumerate(container.demux(stream)):
+        if packet.size == 0 or count > _LONGEST_SEARCH:
+            return None
+        if packet.is_keyframe:
+            frames = packet.decode() or stream.codec_context.decode(None)
+            stream.codec_context.flush_buffers()
+            if frames:
+                return frames[0]
+    return None
+
+
+def _any_frame(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    container.seek(stream.start_time or 0, stream=stream)
+    for count, packet in enumerate(container.demux(stream)):
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            continue
+        if frames or count > _LONGEST_SEARCH:
+            yield from frames
+            return
+
+
+def _render(frame: VideoFrame, stream: VideoStream, rotation: int | None) -> Any:
+    """`frame` as it is shown: 8-bit RGB, square pixels, upright, at most _LONG_EDGE long."""
+    if frame.colorspace in _UNKNOWN_MATRIX and not frame.format.is_rgb:
+        frame.colorspace = _BT709 if min(frame.width, frame.height) >= 720 else _BT601
+    wide = max(1.0, frame.width * float(stream.sample_aspect_ratio or 1))
+    scale = min(1.0, _LONG_EDGE / max(wide, frame.height))
+    width, height = max(1, round(wide * scale)), max(1, round(frame.height * scale))
+    small = frame.reformat(width, height, "rgb24", interpolation="AREA")
+    picture = pyvips.Image.new_from_memory(_packed(small), width, height, 3, "uchar").copy(interpretation="srgb")
+    turn = -round(frame.rotation / 90) * 90 % 360 if rotation is None else rotation % 360
+    return picture.rot(f"d{turn}").copy_memory()
+
+
+def _packed(frame: VideoFrame) -> bytes:
+    plane = frame.planes[0]
+    rows, length = memoryview(plane), frame.width * 3
+    return b"".join(rows[at : at + length] for at in range(0, plane.line_size * frame.height, plane.line_size))
