@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import json
 import logging
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,13 +8,7 @@ import pytest
 from kinora.errors import InvalidEvent, Unavailable
 from kinora.events import QueueRecord
 from kinora.queues.batch import run_each
-
-EVENTS = Path(__file__).parents[2] / "events"
-
-
-def _fixture(name: str) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads((EVENTS / name).read_text())
-    return event
+from tests.unit.event_fixtures import fixture
 
 
 def _ids(event: dict[str, Any]) -> list[str]:
@@ -25,12 +17,12 @@ def _ids(event: dict[str, Any]) -> list[str]:
 
 def test_all_done_is_no_failure() -> None:
     done: list[QueueRecord] = []
-    assert run_each(_fixture("sqs-encode.json"), done.append) == {"batchItemFailures": []}
+    assert run_each(fixture("sqs-encode.json"), done.append) == {"batchItemFailures": []}
     assert [record.body["task"] for record in done] == ["encode", "audio", "poster"]
 
 
 def test_a_failure_touches_no_neighbour_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    event = _fixture("sqs-encode.json")
+    event = fixture("sqs-encode.json")
     done = []
 
     def perform(record: QueueRecord) -> None:
@@ -51,7 +43,7 @@ def test_a_failure_touches_no_neighbour_and_is_logged_once(caplog: pytest.LogCap
 
 
 def test_messages_that_nobody_understands_fail_alone_and_are_not_performed(caplog: pytest.LogCaptureFixture) -> None:
-    event = _fixture("sqs-poison.json")
+    event = fixture("sqs-poison.json")
     done: list[QueueRecord] = []
     answer = run_each(event, done.append)
     cut, listed, good = _ids(event)
@@ -65,9 +57,9 @@ def test_the_end_of_the_process_is_not_a_failed_message() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_each(_fixture("sqs-image.json"), perform)
+        run_each(fixture("sqs-image.json"), perform)
 
 
 def test_what_is_no_queue_event_is_refused() -> None:
     with pytest.raises(InvalidEvent, match="aws:s3"):
-        run_each(_fixture("s3-put-image.json"), lambda _: None)
+        run_each(fixture("s3-put-image.json"), lambda _: None)
