@@ -45,7 +45,8 @@ class Database:
     def write(self) -> Iterator[sqlite3.Connection]:
         """One transaction that nobody else writes beside: on disk when the block ends, undone when it raises.
 
-        Raises NoSpace; InvalidInput for text or numbers that SQLite cannot hold; Unavailable also where others hold the file for longer than `busy_seconds`.
+        Raises NoSpace; InvalidInput for text or numbers that SQLite cannot hold; Unavailable also where others hold the
+        file for longer than `busy_seconds`.
         """
         with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
