@@ -55,7 +55,7 @@ def read_plan(path: Path) -> Plan:
             if kind in {"Schedule", "ScheduleV2"} and _enabled(one)
         ),
         http=tuple(
-            HttpTrigger(function, str(one.get("Method", "any")), str(one.get("Path", "/")))
+            HttpTrigger(function, str(one.get("Method", "any")), str(one.get("Path", "$default")))
             for function, _, kind, one in events
             if kind == "HttpApi"
         ),

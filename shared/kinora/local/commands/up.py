@@ -1,0 +1,121 @@
+"""`kinora up`: runs everything on this machine until it is stopped: the functions, the API with its page, the source folder."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import logging
+import os
+import signal
+import socket
+import threading
+from pathlib import Path
+
+from kinora.errors import Unavailable
+from kinora.local.commands.put import put_here
+from kinora.local.context import Context
+from kinora.local.house import LOG_FILE, House, Options
+from kinora.local.lock import InstanceLock
+from kinora.local.sources.base import Chaos
+from kinora.secrets.base import SecretName
+from kinora.secrets.files import FileSecrets
+
+DEFAULT_PORT = 8700
+_PATIENCE_SECONDS = 5.0  # workers of a killed instance hold its lock until they have noticed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine only)")
+    parser.add_argument("--port", type=int, help=f"port to listen on (default {DEFAULT_PORT}, or a free one if it is taken)")
+    parser.add_argument("--workers", type=int, default=0, help="how many encode at the same time (default: one per core)")
+    parser.add_argument("--sample", action="append", default=[], metavar="FILE", help="put this file after the start")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show what functions and requests log")
+    parser.add_argument("--deliver-twice", action="store_true", help="invoke functions twice for each event, as AWS may")
+    parser.add_argument("--shuffle", action="store_true", help="deliver S3 events in any order, as AWS may")
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    level = logging.DEBUG if arguments.verbose else logging.INFO
+    logging.getLogger("kinora.local").setLevel(level)
+    chaos = Chaos(deliver_twice=arguments.deliver_twice, shuffle=arguments.shuffle)
+    options = Options(workers=max(0, arguments.workers), verbose=arguments.verbose, chaos=chaos)
+    plan = context.plan()
+    with InstanceLock(context.data).acquire(_PATIENCE_SECONDS) as lock:
+        listener = _listen(arguments.host, arguments.port)
+        secrets = FileSecrets(context.data)
+        api_key, is_new = secrets.ensure(SecretName.API_KEY)
+        secrets.ensure(SecretName.SIGNING_KEYS)
+        with listener, House(plan, lock, context.data, os.environ, options) as house:
+            url = _url_of(listener)
+            lock.announce(url)
+            _greet(context, house, url, api_key if is_new else None)
+            samples = threading.Thread(target=_put_samples, args=(context, house, url, arguments.sample), daemon=True)
+            samples.start()
+            _serve(house, listener, verbose=arguments.verbose)
+    return 0
+
+
+def _listen(host: str, port: int | None) -> socket.socket:
+    """A listening socket; the port 0 or none given means that any free one may be taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, DEFAULT_PORT if port is None else port), family=family)
+    except OSError as error:
+        if port is None and error.errno == errno.EADDRINUSE:
+            return _listen(host, 0)
+        raise Unavailable(public_message=f"{host}:{port} cannot be listened on: {error.strerror}.") from error
+    except OverflowError:
+        raise Unavailable(public_message="--port must be 0 to 65535.") from None
+
+
+def _url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _greet(context: Context, house: House, url: str, new_api_key: str | None) -> None:
+    folder = Path(context.data, "source", house.services.settings.upload_prefix)
+    page = f"{url}/#key={new_api_key}" if new_api_key else f"{url}/"
+    key = f"{new_api_key} (shown this once; kept in {context.data / 'secrets' / SecretName.API_KEY})"
+    lines = [
+        f"page      {page}",
+        f"API       {url}/docs",
+        f"drop into {folder}",
+        f"log       {context.data / LOG_FILE}",
+        *([f"API key   {key}"] if new_api_key else []),
+    ]
+    value: dict[str, object] = {"url": url, "page": page, "docs": f"{url}/docs", "uploads": str(folder), "pid": os.getpid()}
+    context.result(value | ({"api_key": new_api_key} if new_api_key else {}), "\n".join(lines))
+
+
+def _put_samples(context: Context, house: House, url: str, files: list[str]) -> None:
+    try:
+        put_here(context, house.services, [Path(name) for name in files], url)
+    except Exception:
+        logging.getLogger("kinora.local").exception("samples")
+
+
+def _serve(house: House, listener: socket.socket, *, verbose: bool) -> None:
+    """Serve HTTP until SIGINT or SIGTERM."""
+    import uvicorn
+
+    from kinora.api.app import create_app
+
+    config = uvicorn.Config(
+        create_app(house.services),
+        lifespan="off",
+        log_level="info" if verbose else "warning",
+        access_log=verbose,
+        timeout_graceful_shutdown=2,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+
+    # uvicorn raises the signal that ended it once more for whoever handled it before: that is us, and we go on to clean up.
+    def stop(_number: int, _frame: object) -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    server.run(sockets=[listener])
