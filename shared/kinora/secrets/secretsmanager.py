@@ -58,6 +58,6 @@ class SecretsManager:
 
     def _connected(self) -> Any:
         if self._client is None:
-            config = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=2, read_timeout=5)
+            config = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=5)
             self._client = boto3.session.Session().client("secretsmanager", config=config)
         return self._client

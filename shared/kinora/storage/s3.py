@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError
 
-from kinora.errors import Forbidden, InvalidKey, KinoraError, PreconditionFailed, Unavailable
+from kinora.errors import Forbidden, InvalidKey, KinoraError, NotFound, PreconditionFailed, Unavailable
 from kinora.model import Scope
 from kinora.object_keys import MAX_KEY_BYTES, check_key, check_prefix, media_type_of
 from kinora.settings import ScopeSettings
@@ -38,11 +38,16 @@ class S3Storage:
         self._scopes = scopes
         self._read_ahead = read_ahead
         self._clients = S3Clients()
+        self._confirmed: set[Scope] = set()
 
     def head(self, scope: Scope, key: str) -> ObjectInfo:
         client, target = self._locate(scope, key)
-        with translated(f"head {scope}:{key}"):
-            answer: Any = client.head_object(**target, ChecksumMode="ENABLED")
+        try:
+            with translated(f"head {scope}:{key}"):
+                answer: Any = client.head_object(**target, ChecksumMode="ENABLED")
+        except NotFound:
+            self._confirm(scope)
+            raise
         return ObjectInfo(
             key=key,
             size=answer["ContentLength"],
@@ -151,6 +156,12 @@ class S3Storage:
                 etag = entry["ETag"].strip('"')
                 yield ObjectInfo(key, entry["Size"], etag, entry["LastModified"].timestamp(), media_type_of(key))
 
+    def _confirm(self, scope: Scope) -> None:
+        """Once per scope: Unavailable if it is the bucket that is missing, which the answer to a HEAD does not tell."""
+        if scope not in self._confirmed:
+            self._check_scope(scope)
+            self._confirmed.add(scope)
+
     def _check_scope(self, scope: Scope) -> None:
         client, bucket, base = self._place(scope)
         try:
@@ -190,8 +201,9 @@ def _is_key(key: str) -> bool:
 
 
 def _whole_sha256(answer: Any) -> str | None:
-    """The hex SHA-256 if the store has verified it over the whole object; one of parts says nothing about content."""
-    if answer.get("ChecksumType", "FULL_OBJECT") != "FULL_OBJECT":
+    """The hex SHA-256 if the store has verified it over the whole object. What a multipart upload has (its ETag ends with
+    the number of parts) is a checksum of checksums."""
+    if "-" in answer["ETag"] or answer.get("ChecksumType") == "COMPOSITE":
         return None
     try:
         digest = base64.b64decode(answer.get("ChecksumSHA256", ""), validate=True)

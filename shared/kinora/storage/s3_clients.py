@@ -74,7 +74,7 @@ def _connect(where: ScopeSettings) -> S3Client:
         signature_version="s3v4",
         # "virtual" and not "auto": presigned URLs then name the region's own host, which never answers with a redirect.
         s3={"addressing_style": "path" if where.path_style else "virtual"},
-        retries={"mode": "standard", "max_attempts": 5},
+        retries={"mode": "standard", "total_max_attempts": 3},
         connect_timeout=5,
         read_timeout=30,
         max_pool_connections=50,

@@ -57,7 +57,10 @@ class S3Upload:
         return self._put_parts(first, incoming)
 
     def _put_whole(self, content: bytes, sha256: str | None) -> Uploaded:
-        checksum: dict[str, Any] = {"ChecksumSHA256": base64.b64encode(bytes.fromhex(sha256)).decode()} if sha256 else {}
+        checksum: dict[str, Any] = {}
+        if sha256:
+            digest = base64.b64encode(bytes.fromhex(sha256)).decode()
+            checksum = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": digest}
         for attempt in range(_CONFLICT_ATTEMPTS):
             try:
                 answer: Any = self._client.put_object(
