@@ -45,7 +45,7 @@ def recognise_stream(head: bytes) -> Sniffed | None:
     start = _after_id3(head)
     if start is None:
         return None
-    if start >= len(head):
+    if head and start >= len(head):
         return MP3
     if head.startswith(b"fLaC", start):
         return FLAC
@@ -79,7 +79,7 @@ def _after_id3(head: bytes) -> int | None:
             return None
         footer = 10 if head[position + 5] & 0x10 else 0
         position += 10 + footer + sum(byte << shift for byte, shift in zip(size, (21, 14, 7, 0), strict=True))
-        if position >= len(head) and len(head) < HEAD_BYTES:
+        if position >= len(head) < HEAD_BYTES:
             return None
     return position
 

@@ -44,10 +44,11 @@ def recognise(head: bytes) -> Sniffed | None:
 
 
 def recognise_transport_stream(head: bytes) -> Sniffed | None:
-    """Sync bytes at each packet: 188 bytes, 4 more with time codes (M2TS), 16 more with error correction."""
+    """Packets of 188 bytes, 4 more with time codes (M2TS), 16 more with error correction; each starts with a sync byte and
+    says in its fourth byte that it holds something."""
     for first, spacing in ((0, 188), (4, 192), (0, 204)):
-        syncs = head[first::spacing][:16]
-        if len(syncs) >= 3 and syncs == b"\x47" * len(syncs):
+        syncs, flags = head[first::spacing][:16], head[first + 3 :: spacing][:16]
+        if len(syncs) >= 3 and syncs == b"\x47" * len(syncs) and all(flag & 0x30 for flag in flags):
             return TRANSPORT_STREAM
     return None
 
