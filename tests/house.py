@@ -11,7 +11,8 @@ from pathlib import Path
 
 from kinora.bootstrap import build
 from kinora.events import ObjectEvent, s3_event
-from kinora.model import Job, Scope
+from kinora.metadata.sqlite import SqliteMetadata
+from kinora.model import Event, Job, Scope
 from kinora.pipeline.ingest import ingest_event
 from kinora.pipeline.tasks import run_batch
 from kinora.secrets.base import SecretName
@@ -84,6 +85,14 @@ class House:
     def job(self) -> Job:
         (job,) = self.jobs()
         return job
+
+    def announced(self) -> list[Event]:
+        """The events in the outbox."""
+        metadata = SqliteMetadata(Path(self.services.settings.data) / "kinora.db")
+        try:
+            return [event for _, _, event in metadata.outbox.pending()]
+        finally:
+            metadata.close()
 
     def objects(self) -> list[str]:
         return [info.key for info in self.services.storage.list(Scope.MEDIA)]

@@ -1,0 +1,201 @@
+"""From the first task to the end of a job, and everything that may happen on the way."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import m3u8
+import pytest
+
+from kinora.errors import InvalidInput
+from kinora.model import JobState, Scope, StageName, StageState
+from kinora.object_keys import video_key
+from kinora.pipeline.start import retry
+from kinora.pipeline.sweep import MAX_REPAIRS, sweep
+from tests.house import HOUR, house
+from tests.pictures import picture
+
+CLIP = Path(__file__).parents[2] / "media" / "bigbuckbunny.mp4"
+SMALL = {"ladder": "240,144"}
+
+
+@pytest.fixture(scope="module")
+def clip() -> bytes:
+    return CLIP.read_bytes()
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def test_a_picture_becomes_thumbnails(tmp_path):
+    with house(tmp_path, image_variants="small=20,square=16x16", image_formats="webp,jpg") as home:
+        home.ingest(home.put("cat.png", picture(kind="PNG")))
+        assert home.work() == 1
+        assert home.job().state is JobState.READY
+        names = [one.name for one in home.services.catalog.derivatives(home.job().hash)]
+        assert names == ["image/small.jpg", "image/small.webp", "image/square.jpg", "image/square.webp"]
+        assert len(home.objects()) == 4
+
+
+def test_a_damaged_picture_fails_with_a_code_and_is_not_tried_again(tmp_path):
+    with house(tmp_path) as home:
+        home.ingest(home.put("cat.jpg", picture(800, 600)[:5000]))
+        assert home.work() == 1
+        assert (home.job().state, home.job().error.code) == (JobState.FAILED, "corrupt-media")
+        assert home.job().stages[StageName.IMAGE].state is StageState.FAILED
+
+
+def test_a_video_is_playable_before_it_is_encoded_and_ready_afterwards(tmp_path, clip):
+    with house(tmp_path, **SMALL) as home:
+        home.ingest(home.put("clip.mp4", clip))
+        assert home.work("prepare") == 1
+        job = home.job()
+        assert (job.state, job.progress, job.playable_at is not None) == (JobState.ENCODING, 0.0, True)
+        base = tmp_path / "media" / video_key(job.hash, "")
+        master = m3u8.load(str(base / "master.m3u8"))
+        for playlist in [*(one.uri for one in master.playlists), *(one.uri for one in master.media)]:
+            assert (base / playlist).parent.joinpath("init.mp4").exists()
+            assert m3u8.load(str(base / playlist)).segments
+        assert not list(base.rglob("*.m4s"))
+        home.work()
+        job = home.job()
+        assert (job.state, job.progress) == (JobState.READY, 1.0)
+        assert set(job.stages.values()) == {job.stages[StageName.VIDEO]}
+        for playlist in base.glob("*/*/playlist.m3u8"):
+            assert all((playlist.parent / segment.uri).exists() for segment in m3u8.load(str(playlist)).segments)
+        assert {one.name for one in home.services.catalog.derivatives(job.hash)} >= {"stream", "poster", "image/thumb.webp"}
+        assert [event.type for event in home.announced()] == ["job.playable", "job.ready"]
+
+
+def test_every_message_twice_makes_the_same_objects_and_rows(tmp_path, clip):
+    with house(tmp_path, **SMALL) as home:
+        event = home.put("clip.mp4", clip)
+        home.ingest(event, event)
+        for queue in ("prepare", "encode"):
+            home.services.queues.send(queue, home.waiting(queue))
+            home.work(queue)
+            before = {
+                key: home.services.storage.head(Scope.MEDIA, key).etag
+                for key in home.objects()
+                if key.endswith((".m4s", ".mp4"))
+            }
+        job = home.job()
+        assert (job.state, job.progress) == (JobState.READY, 1.0)
+        home.ingest(event)
+        assert home.work() == 0
+        assert before == {key: home.services.storage.head(Scope.MEDIA, key).etag for key in before}
+
+
+def test_a_task_that_runs_out_of_time_hands_its_rest_back(tmp_path, clip):
+    with house(tmp_path, **SMALL) as home:
+        home.ingest(home.put("clip.mp4", clip))
+        home.work("prepare")
+        (audio,) = [body for body in home.waiting("encode") if body["task"] == "audio"]
+        total = audio["stop"]
+        clock = iter([1000, *[100] * 10_000])
+        if total > 1:
+            home.work("encode", limit=2, remaining=lambda: next(clock))
+        home.work()
+        assert home.job().state is JobState.READY
+
+
+def test_a_canceled_or_removed_job_stops_its_tasks(tmp_path, clip):
+    with house(tmp_path, **SMALL) as home:
+        home.ingest(home.put("clip.mp4", clip))
+        home.work("prepare")
+        home.services.jobs.delete(home.job().id)
+        assert home.work() > 0
+        assert not [key for key in home.objects() if key.endswith(".m4s")]
+
+
+def test_an_original_that_vanishes_fails_the_job_and_its_return_starts_it_again(tmp_path, clip):
+    with house(tmp_path, **SMALL) as home:
+        home.ingest(home.put("clip.mp4", clip))
+        home.ingest(home.remove("clip.mp4"))
+        home.work()
+        assert (home.job().state, home.job().error.code) == (JobState.FAILED, "original-gone")
+        home.ingest(home.put("back.mp4", clip))
+        home.work()
+        assert home.job().state is JobState.READY
+
+
+def test_retry_makes_only_what_is_missing(tmp_path, clip):
+    with house(tmp_path, **SMALL) as home:
+        home.ingest(home.put("clip.mp4", clip))
+        home.work("prepare")
+        home.work("encode", limit=2)  # the cover and the audio
+        home.ingest(home.remove("clip.mp4"))
+        home.work()
+        assert home.job().error.code == "original-gone"
+        home.services.storage.put(Scope.SOURCE, "uploads/clip.mp4", clip)
+        home.ingest(home.created("uploads/clip.mp4"))
+        home.work("prepare")
+        assert {body["task"] for body in home.waiting("encode")} <= {"poster", "encode"}
+        home.work()
+        assert home.job().state is JobState.READY
+        with pytest.raises(InvalidInput):
+            retry(home.services, home.job().id)
+
+
+def test_work_that_is_killed_every_time_ends_in_the_job(tmp_path):
+    with house(tmp_path, max_attempts="2") as home:
+        home.ingest(home.put("cat.jpg", picture()))
+        for _ in range(2):  # received, and never heard of again
+            (message,) = home.services.queues.receive("image")
+            home.services.queues.change_visibility("image", message.receipt, 0)
+        home.work(limit=1)
+        assert (home.job().state, home.job().error.code) == (JobState.FAILED, "exhausted")
+
+
+def test_lost_tasks_are_sent_again_by_the_sweep_but_not_for_ever(tmp_path, clip):
+    now = [1_800_000_000.0]
+    with house(tmp_path, clock=lambda: now[0], stuck_seconds="100", **SMALL) as home:
+        home.ingest(home.put("clip.mp4", clip))
+        home.work("prepare")
+        for attempt in range(MAX_REPAIRS):
+            while found := home.services.queues.receive("encode", 10):
+                for message in found:
+                    home.services.queues.delete("encode", message.receipt)
+            now[0] += 101
+            assert sweep(home.services, lambda: HOUR)["repaired"] == 1
+            assert home.job().repairs == attempt + 1
+            home.work("prepare")
+            assert home.waiting("encode")
+        now[0] += 101
+        sweep(home.services, lambda: HOUR)
+        assert (home.job().state, home.job().error.code) == (JobState.FAILED, "stuck")
+
+
+def test_the_sweep_collects_after_the_grace_period_and_not_before(tmp_path):
+    now = [1_800_000_000.0]
+    cat = picture()
+    with house(tmp_path, clock=lambda: now[0], grace_seconds="100") as home:
+        home.ingest(home.put("one.jpg", cat), home.put("two.jpg", cat))
+        home.work()
+        home.ingest(home.remove("one.jpg"))
+        now[0] += 200
+        assert sweep(home.services, lambda: HOUR)["collected"] == 0
+        home.ingest(home.remove("two.jpg"))
+        now[0] += 99
+        assert sweep(home.services, lambda: HOUR)["collected"] == 0
+        assert home.objects()
+        now[0] += 2
+        assert sweep(home.services, lambda: HOUR)["collected"] == 1
+        assert (home.objects(), home.jobs(), home.services.catalog.blob(digest(cat))) == ([], [], None)
+        home.ingest(home.put("again.jpg", cat))
+        home.work()
+        assert home.job().state is JobState.READY
+
+
+def test_a_cover_that_cannot_be_made_does_not_block_the_stream(tmp_path, clip):
+    with house(tmp_path, image_variants="thumb=320", **SMALL) as home:
+        home.ingest(home.put("clip.mp4", clip))
+        home.work("prepare")
+        blocked = tmp_path / "media" / video_key(home.job().hash, "cover.jpg")
+        blocked.mkdir()
+        (blocked / "x").write_bytes(b"nothing can be stored there")
+        home.work()
+        job = home.job()
+        assert (job.state, job.stages[StageName.POSTER].state) == (JobState.READY, StageState.FAILED)
