@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kinora.errors import InvalidKey
+from kinora.errors import (
+    InvalidKey,
+)
 from kinora.model import Scope
 from kinora.storage.filesystem import FilesystemStorage
 from tests.contract.storage_suite import StorageSuite, deviates

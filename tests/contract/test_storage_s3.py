@@ -27,23 +27,29 @@ def place(bucket=BUCKET, prefix="", **other) -> ScopeSettings:
     return ScopeSettings(bucket=bucket, prefix=prefix, **(blank | other))
 
 
-@pytest.fixture
-def aws(monkeypatch):
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    with mock_aws():
+@pytest.fixture(scope="module")
+def aws():
+    with pytest.MonkeyPatch.context() as environment, mock_aws():
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            environment.setenv(name, "test")
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
         client = boto3.session.Session().client("s3")
         client.create_bucket(Bucket=BUCKET)
         yield client
 
 
-@pytest.fixture
-def storage(aws):
+@pytest.fixture(scope="module")
+def connected(aws):
+    """One driver for all tests: connecting costs more than most of them."""
     return S3Storage({scope: place(prefix=f"lib/{scope}/") for scope in Scope}, read_ahead=256 * 1024)
+
+
+@pytest.fixture
+def storage(aws, connected):
+    yield connected
+    for page in aws.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
+        if found := [{"Key": entry["Key"]} for entry in page.get("Contents", ())]:
+            aws.delete_objects(Bucket=BUCKET, Delete={"Objects": found})
 
 
 class TestContract(StorageSuite):
@@ -102,10 +108,12 @@ def test_a_checksum_that_an_uploader_declared_is_known(aws, storage):
 def test_versions_are_reported_where_the_bucket_has_them(aws, storage):
     assert storage.put(MEDIA, "k", b"x").version is None
     assert storage.head(MEDIA, "k").version is None
-    aws.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    stored = storage.put(MEDIA, "k", b"y")
+    aws.create_bucket(Bucket="kinora-versions")
+    aws.put_bucket_versioning(Bucket="kinora-versions", VersioningConfiguration={"Status": "Enabled"})
+    versioned = S3Storage({MEDIA: place("kinora-versions")}, read_ahead=1024)
+    stored = versioned.put(MEDIA, "k", b"y")
     assert stored.version
-    assert stored.version == storage.head(MEDIA, "k").version
+    assert stored.version == versioned.head(MEDIA, "k").version
 
 
 def test_an_object_removed_under_a_reader(storage):
