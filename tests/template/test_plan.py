@@ -51,6 +51,7 @@ def test_filters_of_one_bucket_do_not_overlap():
             kind = one["Event"].removesuffix("*").rstrip(":")
             rules += [(kind, rule["Name"].lower(), rule["Value"]) for rule in one["Filter"]["S3Key"]["Rules"]]
     assert sorted(rules) == [
+        ("s3:LifecycleExpiration:DeleteMarkerCreated", "prefix", "uploads/"),
         ("s3:ObjectCreated", "prefix", "uploads/"),
         ("s3:ObjectRemoved", "prefix", "uploads/"),
     ], "suffixes would miss .MOV, narrower events would miss multipart uploads"
