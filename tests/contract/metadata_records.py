@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Protocol
+from typing import Any, Protocol
 
 from kinora.metadata.base import Catalog, ContentKeys, Jobs
 from kinora.model import Blob, ContentKey, Derivative, Event, Job, JobState, Kind, Original
+
+# The names of the tables in the tests of the DynamoDB driver.
+TABLE_NAMES = {"catalog": "the-catalog", "jobs": "the-jobs", "keys": "the-keys"}
 
 
 class Metadata(Protocol):
@@ -78,3 +81,9 @@ def content_key(identity: str, content: str = "a", revision: int = 1) -> Content
         kek_version="kek-1",
         created_at=100.0,
     )
+
+
+def outbox_rows(dynamodb: Any, table: str) -> list[dict]:
+    """The outbox rows as they are stored, in the order of their keys."""
+    items = dynamodb.scan(TableName=table)["Items"]
+    return sorted((item for item in items if item.get("kind") == {"S": "event"}), key=lambda item: item["sk"]["S"])

@@ -1,7 +1,8 @@
 """The metadata protocols: what Kinora knows about content, work and keys (DESIGN §4).
 
 Every state change is conditional and atomic; anything counted is counted by rows, counters are caches changed in the same
-transaction. Drivers raise Kinora's errors only. tests/contract/metadata_suite.py states the behaviour.
+transaction. Drivers raise Kinora's errors only. tests/contract/metadata_suite.py and metadata_jobs_suite.py
+state the behaviour, docs/metadata.md the rows and conditions.
 """
 
 from __future__ import annotations

@@ -9,8 +9,10 @@ from kinora.metadata.dynamodb_catalog_table import CatalogTable
 from kinora.metadata.dynamodb_jobs import DynamoJobs
 from kinora.metadata.dynamodb_jobs_table import JobsTable
 from kinora.metadata.dynamodb_keys import DynamoContentKeys
-from kinora.metadata.dynamodb_rows import CONNECT_SECONDS, READ_SECONDS
 from kinora.settings import Settings
+
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 10.0
 
 
 class DynamoMetadata:
@@ -20,10 +22,11 @@ class DynamoMetadata:
     """
 
     def __init__(self, settings: Settings) -> None:
-        endpoint = settings.dynamodb_endpoint
         connection = Connection(
-            host=endpoint or None, connect_timeout_seconds=CONNECT_SECONDS, read_timeout_seconds=READ_SECONDS
+            host=settings.dynamodb_endpoint or None,
+            connect_timeout_seconds=CONNECT_SECONDS,
+            read_timeout_seconds=READ_SECONDS,
         )
-        self.catalog = DynamoCatalog(CatalogTable(connection, settings.catalog_table, endpoint))
-        self.jobs = DynamoJobs(JobsTable(connection, settings.jobs_table, endpoint))
-        self.content_keys = DynamoContentKeys(connection, settings.keys_table, endpoint)
+        self.catalog = DynamoCatalog(CatalogTable(connection, settings.catalog_table))
+        self.jobs = DynamoJobs(JobsTable(connection, settings.jobs_table))
+        self.content_keys = DynamoContentKeys(connection, settings.keys_table)

@@ -24,7 +24,7 @@ from kinora.metadata.dynamodb_catalog_rows import (
     reference_key,
     reference_row,
 )
-from kinora.metadata.dynamodb_rows import bound
+from kinora.metadata.dynamodb_rows import Table
 from kinora.metadata.references import lost
 from kinora.metadata.sequencers import sortable
 from kinora.model import Blob, Original
@@ -33,12 +33,13 @@ from kinora.model import Blob, Original
 class CatalogTable:
     """The models bound to the table `name`, and what is done with single rows."""
 
-    def __init__(self, connection: Connection, name: str, endpoint: str) -> None:
+    def __init__(self, connection: Connection, name: str) -> None:
         self.connection = connection
-        self.blobs = bound(BlobRow, name, endpoint)
-        self.originals = bound(OriginalRow, name, endpoint)
-        self.references = bound(ReferenceRow, name, endpoint)
-        self.derivatives = bound(DerivativeRow, name, endpoint)
+        table = Table(connection, "catalog", name)
+        self.blobs = table.bound(BlobRow)
+        self.originals = table.bound(OriginalRow)
+        self.references = table.bound(ReferenceRow)
+        self.derivatives = table.bound(DerivativeRow)
 
     def original(self, key: str) -> Original | None:
         try:

@@ -21,7 +21,7 @@ from kinora.metadata.dynamodb_job_rows import (
     job_of,
     listed_under,
 )
-from kinora.metadata.dynamodb_rows import bound
+from kinora.metadata.dynamodb_rows import Table
 from kinora.model import Event, Job, JobState
 
 _READ_AT_ONCE = 100
@@ -30,12 +30,13 @@ _READ_AT_ONCE = 100
 class JobsTable:
     """The models bound to the table `name`, and how their rows are found."""
 
-    def __init__(self, connection: Connection, name: str, endpoint: str) -> None:
+    def __init__(self, connection: Connection, name: str) -> None:
         self.connection = connection
-        self.jobs = bound(JobRow, name, endpoint)
-        self.jobs_of_hash = bound(JobOfHashRow, name, endpoint)
-        self.segments = bound(SegmentRow, name, endpoint)
-        self.events = bound(EventRow, name, endpoint)
+        table = Table(connection, "jobs", name)
+        self.jobs = table.bound(JobRow)
+        self.jobs_of_hash = table.bound(JobOfHashRow)
+        self.segments = table.bound(SegmentRow)
+        self.events = table.bound(EventRow)
 
     def find(self, job_id: str) -> Job | None:
         try:

@@ -8,7 +8,7 @@ from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribu
 from pynamodb.connection import Connection
 
 from kinora.errors import AlreadyExists, NotFound, StaleState
-from kinora.metadata.dynamodb_rows import Row, bound
+from kinora.metadata.dynamodb_rows import Row, Table
 from kinora.metadata.dynamodb_transactions import kinora_errors, settled, transaction
 from kinora.model import ContentKey
 
@@ -33,10 +33,11 @@ class KeyOfHashRow(Row):
 class DynamoContentKeys:
     """`kinora.metadata.base.ContentKeys` on DynamoDB."""
 
-    def __init__(self, connection: Connection, table: str, endpoint: str) -> None:
+    def __init__(self, connection: Connection, name: str) -> None:
         self._connection = connection
-        self._keys = bound(KeyRow, table, endpoint)
-        self._keys_of_hash = bound(KeyOfHashRow, table, endpoint)
+        table = Table(connection, "keys", name)
+        self._keys = table.bound(KeyRow)
+        self._keys_of_hash = table.bound(KeyOfHashRow)
 
     def create(self, key: ContentKey) -> None:
         settled(lambda: self._create(key))

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any, TypeVar, cast
 
 from pynamodb.attributes import UnicodeAttribute
+from pynamodb.connection import Connection, TableConnection
+from pynamodb.connection.base import MetaTable
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
-from kinora.metadata.dynamodb_tables import DUE, LISTING
+from kinora.metadata.dynamodb_tables import DUE, LISTING, TABLES
 
-CONNECT_SECONDS = 3.0
-READ_SECONDS = 10.0
 END_OF_TIME = 999_999_999_999.0
 
 M = TypeVar("M", bound=Model)
@@ -60,15 +60,20 @@ class IndexedRow(Row):
     due = DueIndex()
 
 
-def bound(model: type[M], table: str, endpoint: str) -> type[M]:
-    """`model` for the rows of `table`."""
-    meta = {
-        "table_name": table,
-        "host": endpoint or None,
-        "connect_timeout_seconds": CONNECT_SECONDS,
-        "read_timeout_seconds": READ_SECONDS,
-    }
-    return cast("type[M]", type(model.__name__, (model,), {"Meta": type("Meta", (), meta)}))
+class Table:
+    """One of TABLES under the name that it has in this installation. All tables share `connection`: a client of its own
+    for each model, as PynamoDB makes them, would cost 35 ms each at every cold start."""
+
+    def __init__(self, connection: Connection, schema: str, name: str) -> None:
+        self._name = name
+        self._shared = TableConnection(name)
+        self._shared.connection = connection
+        connection.add_meta_table(MetaTable({"TableName": name, **TABLES[schema]}))
+
+    def bound(self, model: type[M]) -> type[M]:
+        """`model` for the rows of this table."""
+        meta = type("Meta", (), {"table_name": self._name})
+        return cast("type[M]", type(model.__name__, (model,), {"Meta": meta, "_connection": self._shared}))
 
 
 def time_key(seconds: float) -> str:

@@ -40,10 +40,10 @@ class Interference(Exception):
     """Somebody else wrote, or is writing, a row that an attempt depends on."""
 
 
-def settled(attempt: Callable[[], T]) -> T:
+def settled(attempt: Callable[[], T], pause: Callable[[float], object] = time.sleep) -> T:
     """The result of the first `attempt` that nobody interferes with.
 
-    Raises StaleState after a dozen attempts over some seconds, and whatever else the attempt raises as Kinora's errors.
+    Raises StaleState after a dozen attempts with growing pauses (seconds), and whatever else the attempt raises as Kinora's errors.
     """
     for number in range(ATTEMPTS):
         try:
@@ -51,7 +51,7 @@ def settled(attempt: Callable[[], T]) -> T:
                 return attempt()
         except Interference:
             longest = min(FIRST_WAIT * 2**number, LONGEST_WAIT)
-            time.sleep(random.uniform(0, longest))  # noqa: S311 (jitter is no secret)
+            pause(random.uniform(0, longest))  # noqa: S311 (jitter is no secret)
     raise StaleState(f"others interfered {ATTEMPTS} times")
 
 
