@@ -111,7 +111,7 @@ class House:
     def _sources(self) -> list[Source]:
         """In the order in which work is taken: what somebody waits for comes first, encoding last."""
         settings = self.services.settings
-        order = [settings.image_queue, settings.prepare_queue, settings.encode_queue]
+        rank = {settings.image_queue: 1, settings.prepare_queue: 2, settings.encode_queue: 3}
         visibility = {spec.name: spec.visibility_timeout for spec in self._plan.queues}
         queues: list[Source] = [
             QueueSource(
@@ -121,7 +121,7 @@ class House:
                 workers=self._options.worker_count,
                 background=trigger.queue == settings.encode_queue,
             )
-            for trigger in sorted(self._plan.queue, key=lambda trigger: order.index(trigger.queue))
+            for trigger in sorted(self._plan.queue, key=lambda trigger: rank.get(trigger.queue, 0))
         ]
         return [
             AsynchronousSource(self._plan, Invocations(self._tables), self._queues, shuffled=self._options.chaos.shuffle),
