@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from math import ceil
 from typing import BinaryIO
 
 from kinora.errors import CorruptMedia
@@ -38,7 +37,7 @@ def plan_tracks(
         track = _planned(source)
         with open_audio(file, probe.container, source.index) as stream:
             end = _true_end(stream, source)
-        count = ceil((end - origin) * track.sample_rate / AAC_FRAME)
+        count = _frame_count(end - origin, track.sample_rate, source.time_base)
         if count > 0:
             tracks.append(track)
             timelines[track.name] = _cuts(count, Fraction(AAC_FRAME, track.sample_rate), video_cuts)
@@ -72,6 +71,12 @@ def _planned(source: AudioSource) -> AudioTrack:
 def _rate_for(rate: int) -> int:
     """The source's own rate if players take it, else the one in the simpler ratio to it (88.2 kHz becomes 44.1 kHz)."""
     return min(RATES, key=lambda one: (Fraction(one, rate).denominator, -one))
+
+
+def _frame_count(length: Fraction, rate: int, tick: Fraction) -> int:
+    """Frames that hold `length` seconds; what rounded timestamps may have added does not begin another one."""
+    samples = round((length - max(tick - Fraction(1, rate), Fraction(0))) * rate)
+    return -(-samples // AAC_FRAME)
 
 
 def _true_end(stream: AudioInput, source: AudioSource) -> Fraction:
