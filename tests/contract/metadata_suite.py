@@ -246,7 +246,8 @@ class CatalogSuite:
         assert catalog.blobs(limit=7).cursor is None
 
     @pytest.mark.parametrize(
-        "cursor", ["", "nonsense", "éé", "AAAA", "W10", "WzEsMl0", "bnVsbA", "x" * 5000, "W251bGwsImEiXQ=="]
+        "cursor",
+        ["", "nonsense", "éé", "AAAA", "W10", "WzEsMl0", "bnVsbA", "x" * 5000, "W251bGwsImEiXQ==", "WzEuMCwiXHVkODAwIl0"],
     )
     def test_a_made_up_cursor_is_refused(self, metadata: Metadata, cursor: str) -> None:
         with pytest.raises(InvalidInput):

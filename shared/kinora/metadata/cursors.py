@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import math
 
@@ -21,10 +20,11 @@ def decode_cursor(cursor: str) -> tuple[float, str]:
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         created_at, identity = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        place = (float(created_at), identity)
-    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
+        place = (float(created_at), str(identity))
+        genuine = math.isfinite(place[0]) and encode_cursor(*place) == cursor
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise InvalidInput("not a cursor", public_message="The cursor is not valid.") from error
-    if not isinstance(identity, str) or not math.isfinite(place[0]) or encode_cursor(*place) != cursor:
+    if not genuine:
         raise InvalidInput("not a cursor", public_message="The cursor is not valid.")
     return place
 
