@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kinora.media import audio
+from kinora.media import audio, hls
 from kinora.media.plan import Plan
-from tests.unit.media.sound import FRAME, joined, lag, make, plan_for, samples, segments, snr
+from tests.unit.media.sound import FRAME, ffmpeg, joined, lag, make, plan_for, samples, segments, snr
 
 SOURCES = {
     "wav": ("s.wav", "wav", 48_000, ()),
@@ -85,6 +85,22 @@ def test_fragments_state_their_place_and_share_one_header(sweep: tuple[Path, Pla
     at = header.index(b"mdhd")
     assert struct.unpack(">I", header[at + 16 : at + 20]) == (track.sample_rate,)
     assert b"edts" not in header
+
+
+def test_ffmpeg_plays_the_stream_from_its_playlists(tmp_path: Path) -> None:
+    plan = plan_for(make(tmp_path / "s.wav", rate=44_100), "wav")
+    track = plan.audio_tracks[0].track
+    folder = tmp_path / "stream" / track
+    folder.mkdir(parents=True)
+    (folder / "playlist.m3u8").write_text(hls.media_playlist(plan, track))
+    with (tmp_path / "s.wav").open("rb") as file:
+        (folder / "init.mp4").write_bytes(audio.init_segment(file, plan, track))
+    for n, segment in enumerate(segments(tmp_path / "s.wav", plan)):
+        (folder / f"seg_{n}.m4s").write_bytes(segment)
+    master = tmp_path / "stream" / "master.m3u8"
+    master.write_text(hls.multivariant_playlist(plan))
+    played = np.frombuffer(ffmpeg("-allowed_extensions", "ALL", "-i", master, "-f", "f32le", "-"), "<f4").reshape(-1, 2).T
+    assert np.array_equal(played, samples(joined(tmp_path / "s.wav", plan), plan))
 
 
 def test_surround_becomes_stereo_without_clipping(tmp_path: Path) -> None:
