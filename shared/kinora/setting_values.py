@@ -1,0 +1,87 @@
+"""How the text of a variable becomes a setting's value. Used by the table in settings.py only.
+
+Each function returns the value, or raises ValueError with what is wrong in words that fit behind the variable's name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+
+def text(raw: str) -> str:
+    return raw
+
+
+def filled(raw: str) -> str:
+    if not raw:
+        raise ValueError("must not be empty")
+    return raw
+
+
+def whole(raw: str) -> int:
+    if not re.fullmatch(r"-?[0-9]{1,18}", raw):
+        raise ValueError("must be a whole number")
+    return int(raw)
+
+
+def flag(raw: str) -> bool:
+    if raw.lower() in {"1", "true", "yes", "on"}:
+        return True
+    if raw.lower() in {"", "0", "false", "no", "off"}:
+        return False
+    raise ValueError("must be true or false")
+
+
+def positive(raw: str) -> int:
+    value = whole(raw)
+    if value <= 0:
+        raise ValueError("must be greater than 0")
+    return value
+
+
+def non_negative(raw: str) -> int:
+    value = whole(raw)
+    if value < 0:
+        raise ValueError("must not be negative")
+    return value
+
+
+def one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(raw: str) -> str:
+        if raw not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}")
+        return raw
+
+    return parse
+
+
+def words(raw: str) -> tuple[str, ...]:
+    return tuple(raw.replace(",", " ").split())
+
+
+def rungs(raw: str) -> tuple[int, ...]:
+    values = tuple(whole(word) for word in words(raw))
+    if not values or any(value < 16 or value % 2 for value in values) or list(values) != sorted(set(values), reverse=True):
+        raise ValueError("must be even short edges in pixels, largest first, such as 1080,720,480")
+    return values
+
+
+def quality(raw: str) -> int:
+    value = whole(raw)
+    if not 1 <= value <= 100:
+        raise ValueError("must be 1 to 100")
+    return value
+
+
+def picture_formats(raw: str) -> tuple[str, ...]:
+    formats = words(raw)
+    if not formats or not set(formats) <= {"webp", "avif", "jpg", "png"}:
+        raise ValueError("must be some of webp, avif, jpg, png")
+    return formats
+
+
+def prefix(raw: str) -> str:
+    if raw.startswith("/") or (raw and not raw.endswith("/")):
+        raise ValueError("must end with / and not start with it")
+    return raw
