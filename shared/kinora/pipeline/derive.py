@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from kinora.media.image import Picture, inspect, make_variants
 from kinora.media.sniff import sniff
-from kinora.model import Derivative, Job, JobState, Scope, StageName, StageState
-from kinora.object_keys import image_key, media_type_of
+from kinora.model import Job, JobState, StageName, StageState
+from kinora.object_keys import image_key
+from kinora.pipeline.derivatives import store_derivative
 from kinora.pipeline.fingerprint import read_head
 from kinora.pipeline.originals import open_original
 from kinora.pipeline.work import update, with_stages
@@ -37,22 +38,10 @@ def derive_images(services: Services, job: Job, task: Mapping[str, object], rema
 
 
 def store_picture(services: Services, job: Job, picture: Picture) -> None:
-    """Put the object first, then its row: a row never names what is not there."""
+    """Store one thumbnail, of a picture or of a video's cover."""
     key = image_key(job.hash, picture.name, picture.format)
-    services.storage.put(Scope.MEDIA, key, picture.data)
-    services.catalog.record(
-        Derivative(
-            hash=job.hash,
-            name=f"image/{picture.name}.{picture.format}",
-            key=key,
-            recipe=job.recipe,
-            media_type=media_type_of(key),
-            size=len(picture.data),
-            created_at=services.clock(),
-            width=picture.width,
-            height=picture.height,
-        )
-    )
+    name = f"image/{picture.name}.{picture.format}"
+    store_derivative(services, job, name, key, picture.data, width=picture.width, height=picture.height)
 
 
 def _begin(job: Job) -> Job | None:

@@ -71,7 +71,7 @@ def _encode(
     missing = []
     for n in numbers:
         if all(_exists(services, job.hash, track, n) for track in tracks):
-            services.jobs.mark_segments(job.id, stage, [SegmentId(track, n) for track in tracks])
+            services.jobs.mark_segments(job.id, stage, [SegmentId(track, n) for track in tracks], services.clock())
         else:
             missing.append(n)
     for first, stop in batches(missing, len(missing) or 1):
@@ -97,7 +97,7 @@ def _store(
             logger.debug("segment exists", extra={"track": track, "n": n})  # another task won: the same bytes
         stored.setdefault(n, []).append(SegmentId(track, n))
         if len(stored[n]) == renditions:
-            services.jobs.mark_segments(job.id, stage, stored[n])
+            services.jobs.mark_segments(job.id, stage, stored[n], services.clock())
             if is_late() or services.jobs.get(job.id).state.is_final:
                 return n
     return None

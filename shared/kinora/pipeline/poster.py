@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from kinora.media.image import inspect, make_variants
 from kinora.media.poster import make_poster
 from kinora.media.sniff import sniff
-from kinora.model import Derivative, Failure, Job, Scope, StageName, StageState
-from kinora.object_keys import media_type_of, video_key
+from kinora.model import Failure, Job, StageName, StageState
+from kinora.object_keys import video_key
+from kinora.pipeline.derivatives import store_derivative
 from kinora.pipeline.derive import store_picture
 from kinora.pipeline.originals import open_original
 from kinora.pipeline.plans import load_plan
@@ -24,23 +25,10 @@ def make_cover(services: Services, job: Job, task: Mapping[str, object], remaini
     with open_original(services, job) as original:
         cover = make_poster(original, plan.probe.container)
     key = video_key(job.hash, "cover.jpg")
-    services.storage.put(Scope.MEDIA, key, cover)
     sniffed = sniff(cover)
     settings = services.settings
     size = inspect(io.BytesIO(cover), sniffed, max_pixels=settings.max_pixels)
-    services.catalog.record(
-        Derivative(
-            hash=job.hash,
-            name="poster",
-            key=key,
-            recipe=job.recipe,
-            media_type=media_type_of(key),
-            size=len(cover),
-            created_at=services.clock(),
-            width=size.width,
-            height=size.height,
-        )
-    )
+    store_derivative(services, job, "poster", key, cover, width=size.width, height=size.height)
     for picture in make_variants(
         io.BytesIO(cover),
         sniffed,

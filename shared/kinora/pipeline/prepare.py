@@ -15,9 +15,10 @@ from kinora.media import audio, hls, segment
 from kinora.media.plan import Plan
 from kinora.media.planning import make_plan
 from kinora.media.sniff import sniff
-from kinora.model import Derivative, Job, JobState, Scope, StageName, StageState
-from kinora.object_keys import init_path, media_type_of, playlist_path, video_key
+from kinora.model import Job, JobState, Scope, StageName, StageState
+from kinora.object_keys import init_path, playlist_path, video_key
 from kinora.pipeline.batching import send_encode_tasks
+from kinora.pipeline.derivatives import store_derivative
 from kinora.pipeline.fingerprint import read_head
 from kinora.pipeline.originals import open_original
 from kinora.pipeline.plans import load_plan, store_plan
@@ -56,21 +57,16 @@ def _publish(services: Services, job: Job) -> Plan:
         services.storage.put(Scope.MEDIA, video_key(job.hash, playlist_path(track)), playlist)
     master = hls.multivariant_playlist(plan).encode()
     key = video_key(job.hash, "master.m3u8")
-    services.storage.put(Scope.MEDIA, key, master)
     video = plan.probe.video
-    services.catalog.record(
-        Derivative(
-            hash=job.hash,
-            name="stream",
-            key=key,
-            recipe=job.recipe,
-            media_type=media_type_of(key),
-            size=len(master),
-            created_at=services.clock(),
-            width=video.width if video else None,
-            height=video.height if video else None,
-            duration=plan.probe.duration,
-        )
+    store_derivative(
+        services,
+        job,
+        "stream",
+        key,
+        master,
+        width=video.width if video else None,
+        height=video.height if video else None,
+        duration=plan.probe.duration,
     )
     return plan
 

@@ -90,7 +90,8 @@ def announcement(job: Job) -> Event:
     data["original"] = job.original_key
     if job.error is not None:
         data["error"] = {"code": job.error.code, "message": job.error.message}
-    return Event(id=f"{job.id}-{job.version}", type=f"job.{job.state.value}", time=job.updated_at, data=data)
+    identity = f"{job.id}-{int(job.created_at * 1000)}-{job.version}"  # a job made again after its removal is another one
+    return Event(id=identity, type=f"job.{job.state.value}", time=job.updated_at, data=data)
 
 
 def with_stages(job: Job, state: StageState, *names: StageName, error: Failure | None = None) -> Job:
