@@ -112,12 +112,12 @@ class House:
         """In the order in which work is taken: what somebody waits for comes first, encoding last."""
         settings = self.services.settings
         rank = {settings.image_queue: 1, settings.prepare_queue: 2, settings.encode_queue: 3}
-        visibility = {spec.name: spec.visibility_timeout for spec in self._plan.queues}
+        specs = {spec.name: spec for spec in self._plan.queues}
         queues: list[Source] = [
             QueueSource(
                 trigger,
                 self._queues,
-                visibility=visibility[trigger.queue],
+                specs[trigger.queue],
                 workers=self._options.worker_count,
                 background=trigger.queue == settings.encode_queue,
             )

@@ -8,17 +8,17 @@ from kinora.events import sqs_event
 from kinora.local.plan import QueueTrigger
 from kinora.local.pool import Outcome
 from kinora.local.sources.base import LocalQueues, Work, backoff, failed_items
-from kinora.queues.base import Message
+from kinora.queues.base import Message, QueueSpec
 
 
 class QueueSource:
     """One SQS trigger. Batches are shared out: with few messages waiting each of `workers` gets some."""
 
-    def __init__(self, trigger: QueueTrigger, queues: LocalQueues, *, visibility: int, workers: int, background: bool) -> None:
+    def __init__(self, trigger: QueueTrigger, queues: LocalQueues, spec: QueueSpec, *, workers: int, background: bool) -> None:
         self.background = background
         self._trigger = trigger
         self._queues = queues
-        self._visibility = visibility
+        self._spec = spec
         self._workers = workers
         self._arn = f"arn:aws:sqs:local:000000000000:{trigger.queue}"
 
@@ -47,7 +47,12 @@ class QueueSource:
             failed = []
         for message in messages:
             if message.id in failed:
-                wait = round(backoff(message.receive_count, self._visibility))
-                self._queues.change_visibility(self._trigger.queue, message.receipt, wait)
+                self._queues.change_visibility(self._trigger.queue, message.receipt, self._wait(message))
             else:
                 self._queues.delete(self._trigger.queue, message.receipt)
+
+    def _wait(self, message: Message) -> int:
+        """Seconds until a failed message is seen again: sooner than its visibility timeout, and at once if it is exhausted."""
+        if self._spec.max_receive_count is not None and message.receive_count >= self._spec.max_receive_count:
+            return 0
+        return round(backoff(message.receive_count, self._spec.visibility_timeout))
