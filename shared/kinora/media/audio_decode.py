@@ -26,6 +26,7 @@ from kinora.media.container import open_original
 AudioPacket: TypeAlias = "Packet[AudioStream]"
 
 _PRE_ROLL = Fraction(1, 2)  # fills bit reservoirs, overlaps and the filters of SBR, whose header comes twice a second
+_MOST_PER_SECOND = 2  # seconds of samples that a second of timestamps may hold
 _STEPS_BACK = (Fraction(1, 10), Fraction(2), Fraction(15))
 
 
@@ -63,10 +64,12 @@ def open_audio(file: BinaryIO, demuxer: str, index: int) -> Iterator[AudioInput]
 def decode_stretch(source: AudioInput, start: Fraction, end: Fraction | None) -> Iterator[Decoded]:
     """Decode what is presented in `[start, end)` seconds of the source, and a little before; to the end if `end` is None.
 
-    Damaged packets are left out. Data that ends early ends the stretch early.
+    Damaged packets are left out. Data that ends early ends the stretch early; so does a clock that stands still, before the
+    frames fill the memory.
     """
     decoder = _new_decoder(source.stream)
     lost = False
+    left = None if end is None else _MOST_PER_SECOND * (end - start + _PRE_ROLL + 1)
     for packet in _packets(source, start - _PRE_ROLL, end):
         try:
             frames = decoder.decode(packet)
@@ -74,9 +77,13 @@ def decode_stretch(source: AudioInput, start: Fraction, end: Fraction | None) ->
             lost = True
             continue
         for frame in frames:
-            time = None if frame.pts is None else frame.pts * source.tick
-            yield Decoded(frame, time, lost)
-            lost = False
+            if left is not None:
+                left -= Fraction(frame.samples, frame.sample_rate)
+                if left < 0:
+                    return
+            if frame.samples:
+                yield Decoded(frame, None if frame.pts is None else frame.pts * source.tick, lost)
+                lost = False
 
 
 def _packets(source: AudioInput, start: Fraction, end: Fraction | None) -> Iterator[AudioPacket | None]:

@@ -72,10 +72,9 @@ def _mixed(run: Run, channels: int) -> list[bytes]:
     layout = run.frames[0].layout
     options = {"rematrix_maxval": "1.0"} if layout.nb_channels > 2 else {}
     try:
-        return _converted(run.frames, AudioResampler("fltp", LAYOUTS[channels], run.rate, options=options))
+        return _converted(run.frames, AudioResampler("fltp", LAYOUTS[channels], run.rate, options=options), channels)
     except (av.FFmpegError, ValueError):
-        planes = _converted(run.frames, AudioResampler("fltp", layout, run.rate))
-        return (planes * channels)[:channels]
+        return _converted(run.frames, AudioResampler("fltp", layout, run.rate), channels)
 
 
 def _resampled(planes: list[bytes], rate: int, position: int, track: AudioTrack) -> tuple[int, list[bytes]]:
@@ -84,18 +83,18 @@ def _resampled(planes: list[bytes], rate: int, position: int, track: AudioTrack)
     lead = position % (rate // common)
     frame = audio_frame([bytes(lead * SAMPLE_BYTES) + plane for plane in planes], rate)
     resampler = AudioResampler("fltp", LAYOUTS[track.channels], track.sample_rate)
-    return (position - lead) * track.sample_rate // rate, _converted([frame], resampler)
+    return (position - lead) * track.sample_rate // rate, _converted([frame], resampler, track.channels)
 
 
-def _converted(frames: list[AudioFrame], resampler: AudioResampler) -> list[bytes]:
+def _converted(frames: list[AudioFrame], resampler: AudioResampler, channels: int) -> list[bytes]:
+    """The first `channels` planes of the frames after the resampler."""
     made: list[AudioFrame] = []
     for frame in frames:
         frame.pts = None
         made += resampler.resample(frame)
     made += [frame for frame in resampler.resample(None) if frame is not None]
     return [
-        b"".join(bytes(frame.planes[channel])[: frame.samples * SAMPLE_BYTES] for frame in made)
-        for channel in range(made[0].layout.nb_channels)
+        b"".join(bytes(frame.planes[channel])[: frame.samples * SAMPLE_BYTES] for frame in made) for channel in range(channels)
     ]
 
 

@@ -10,15 +10,17 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import BinaryIO
 
-from kinora.errors import CorruptMedia
+from kinora.errors import CorruptMedia, LimitExceeded
 from kinora.media.audio_decode import AudioInput, decode_stretch, open_audio
 from kinora.media.plan import AAC_FRAME, AudioSource, AudioTrack, Probe
 
 RATES = (44_100, 48_000)  # what every player takes for AAC-LC; lower ones can be mistaken for HE-AAC
 _BIT_RATES = {1: 80_000, 2: 128_000}  # bits per second by channels
-_PEAK = Fraction(14, 10)  # the encoder's rate over one segment of white noise, with the fragment's headers
+# The rate of the worst second, headers included: noise that sets in after silence, which the encoder's control meets late.
+_BANDWIDTHS = {1: 200_000, 2: 180_000}
 _SEGMENT = Fraction(6)  # seconds, where no video says where to cut
 _LONGEST, _SHORTEST = Fraction(10), Fraction(1)  # seconds
+_OVERRUN = 10  # how many times longer than declared a stream may turn out to be
 _SOUNDING, _TAIL = Fraction(5), Fraction(2)  # seconds decoded at the start and at the end
 
 
@@ -29,7 +31,8 @@ def plan_tracks(
 
     `origin` is in seconds of the source, `video_cuts` (first and last boundary included; empty without video) in seconds
     from it.
-    Raises CorruptMedia if a stream that should become a track cannot be decoded at all.
+    Raises CorruptMedia if a stream that should become a track cannot be decoded at all, LimitExceeded if it goes on far
+    beyond the declared end.
     """
     tracks: list[AudioTrack] = []
     timelines: dict[str, tuple[int, ...]] = {}
@@ -37,6 +40,8 @@ def plan_tracks(
         track = _planned(source)
         with open_audio(file, probe.container, source.index) as stream:
             end = _true_end(stream, source)
+        if end - origin > _OVERRUN * max(Fraction(probe.duration), Fraction(60)):
+            raise LimitExceeded(f"audio until {float(end - origin):.0f} s in an original of {probe.duration:.0f} s")
         count = _frame_count(end - origin, track.sample_rate, source.time_base)
         if count > 0:
             tracks.append(track)
@@ -61,7 +66,7 @@ def _planned(source: AudioSource) -> AudioTrack:
         sample_rate=_rate_for(source.sample_rate),
         bit_rate=_BIT_RATES[channels],
         codecs="mp4a.40.2",
-        bandwidth=int(_BIT_RATES[channels] * _PEAK),
+        bandwidth=_BANDWIDTHS[channels],
         language=language,
         title=source.title,
         default=True,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kinora.media import audio, hls
+from kinora.media.audio_decode import decode_stretch, open_audio
 from kinora.media.plan import Plan
 from tests.unit.media.sound import FRAME, ffmpeg, joined, lag, make, plan_for, samples, segments, snr
 
@@ -241,13 +242,39 @@ def test_an_error_of_the_store_is_no_silence(film: tuple[Path, Plan]) -> None:
     file.close()
 
 
-def test_the_declared_bandwidth_holds_for_noise(tmp_path: Path) -> None:
-    path = make(tmp_path / "noise.wav", sound="0.4*random(0)-0.2|0.4*random(1)-0.2", seconds=13.2)
+@pytest.mark.parametrize("seconds", [13.2, 1.2])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_the_declared_bandwidth_holds_for_noise(tmp_path: Path, channels: int, seconds: float) -> None:
+    noise = "1.9*random(0)-0.95|1.9*random(1)-0.95"
+    path = make(tmp_path / "noise.wav", "-ac", str(channels), sound=noise, seconds=seconds)
     plan = plan_for(path, "wav")
     track = plan.audio_tracks[0]
     cuts = plan.audio_timeline[track.name]
     for n, segment in enumerate(segments(path, plan)):
         assert len(segment) * 8 * track.sample_rate / ((cuts[n + 1] - cuts[n]) * FRAME) < track.bandwidth
+
+
+def test_numbers_that_are_no_sound_become_silence(tmp_path: Path) -> None:
+    path = make(tmp_path / "float.wav", "-c:a", "pcm_f32le", sound="0.5*sin(2*PI*440*t)", seconds=3)
+    data = bytearray(path.read_bytes())
+    for at, hostile in ((200_000, b"\x00\x00\xc0\x7f"), (400_000, b"\x00\x00\x80\x7f"), (600_000, b"\xff\xff\x7f\x7f")):
+        data[at : at + 400] = hostile * 100
+    path.write_bytes(data)
+    plan = plan_for(path, "wav")
+    got = samples(joined(path, plan), plan)
+    assert np.isfinite(got).all()
+    assert 0.4 < np.abs(got).max() < 1
+
+
+def test_a_clock_that_stands_still_ends_the_stretch(tmp_path: Path) -> None:
+    path = make(
+        tmp_path / "still.mkv", "-c:a", "pcm_s16le", "-af", "asetnsamples=4800", sound="0.5*sin(2*PI*440*t)", seconds=40
+    )
+    still = tmp_path / "copy.mkv"
+    ffmpeg("-i", path, "-c", "copy", "-bsf:a", "setts=pts=if(gt(N\\,20)\\,STARTPTS+2000\\,PTS)", still)
+    with still.open("rb") as file, open_audio(file, "matroska", 0) as source:
+        decoded = list(decode_stretch(source, Fraction(2), Fraction(3)))
+    assert 0 < sum(one.frame.samples for one in decoded) / 48_000 <= 5  # of the 38 s that claim to be at this second
 
 
 def test_what_the_plan_does_not_have_is_refused(tmp_path: Path) -> None:

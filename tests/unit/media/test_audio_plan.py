@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kinora.errors import CorruptMedia
+from kinora.errors import CorruptMedia, LimitExceeded
 from kinora.media import audio
 from kinora.media.plan import Probe
 from kinora.media.probe import probe
@@ -141,3 +141,11 @@ def test_a_stream_that_is_not_there_is_corrupt(minute: Path) -> None:
         found = probe(file, "wav")
         with pytest.raises(CorruptMedia):
             audio.plan_tracks(file, replace(found, audio=(replace(found.audio[0], index=7),)), Fraction(0), ())
+
+
+def test_sound_far_beyond_the_declared_end_is_too_long(tmp_path: Path) -> None:
+    path = make(tmp_path / "gap.mkv", "-c:a", "pcm_s16le", "-af", "asetpts=if(gte(T\\,1)\\,PTS+SR*100000\\,PTS)", seconds=2)
+    with path.open("rb") as file:
+        found = replace(probe(file, "matroska"), duration=2.0)
+        with pytest.raises(LimitExceeded):
+            audio.plan_tracks(file, found, Fraction(0), ())
