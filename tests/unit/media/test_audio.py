@@ -271,7 +271,7 @@ def test_a_clock_that_stands_still_ends_the_stretch(tmp_path: Path) -> None:
         tmp_path / "still.mkv", "-c:a", "pcm_s16le", "-af", "asetnsamples=4800", sound="0.5*sin(2*PI*440*t)", seconds=40
     )
     still = tmp_path / "copy.mkv"
-    ffmpeg("-i", path, "-c", "copy", "-bsf:a", "setts=pts=if(gt(N\\,20)\\,STARTPTS+2000\\,PTS)", still)
+    ffmpeg("-i", path, "-c", "copy", "-bsf:a", "setts=ts=if(gt(N\\,20)\\,STARTPTS+2000\\,PTS)", still)
     with still.open("rb") as file, open_audio(file, "matroska", 0) as source:
         decoded = list(decode_stretch(source, Fraction(2), Fraction(3)))
     assert 0 < sum(one.frame.samples for one in decoded) / 48_000 <= 5  # of the 38 s that claim to be at this second
