@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kinora import __version__
-from kinora.errors import KinoraError
+from kinora.errors import KinoraError, Unavailable
 from kinora.local.context import Context
 
 COMMANDS = {
@@ -42,11 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(_module(parsed.command).run(context, parsed))
     except KinoraError as error:
         return _failed(context, error)
-    except KeyboardInterrupt:
-        return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that closing it at exit does not fail again
         return 1
+    except OSError as error:
+        return _failed(context, Unavailable(str(error)))
+    except KeyboardInterrupt:
+        return 130
 
 
 def _end(_number: int, _frame: object) -> None:

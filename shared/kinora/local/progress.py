@@ -36,7 +36,9 @@ class ProgressBars:
         return lambda count: self._bars.update(task, advance=count)
 
     def working(self, path: Path, job: Job) -> None:
-        self._bars.update(self._tasks[path], total=1.0, completed=job.progress, state=job.state.value)
+        task = self._tasks.get(path)
+        if task is not None:
+            self._bars.update(task, total=1.0, completed=job.progress, state=job.state.value)
 
     def finished(self, path: Path) -> None:
         task = self._tasks.pop(path, None)

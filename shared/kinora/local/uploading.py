@@ -93,7 +93,10 @@ class _HashingReader:
         self._hash = hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
-        piece = self._file.read(size)
+        try:
+            piece = self._file.read(size)
+        except OSError as error:
+            raise InvalidInput(public_message=f"The file cannot be read: {error.strerror}.") from error
         self._hash.update(piece)
         self._progress(len(piece))
         return piece

@@ -12,10 +12,10 @@ import threading
 from pathlib import Path
 
 from kinora.errors import Unavailable
-from kinora.local.commands.put import put_here
 from kinora.local.context import Context
 from kinora.local.house import LOG_FILE, House, Options
 from kinora.local.lock import InstanceLock
+from kinora.local.putting import Putting
 from kinora.local.sources.base import Chaos
 from kinora.secrets.base import SecretName
 from kinora.secrets.files import FileSecrets
@@ -91,7 +91,7 @@ def _greet(context: Context, house: House, url: str, new_api_key: str | None) ->
 
 def _put_samples(context: Context, house: House, url: str, files: list[str]) -> None:
     try:
-        put_here(context, house.services, [Path(name) for name in files], url)
+        Putting(context, house.services, url, early=True).put([Path(name) for name in files])
     except Exception:
         logging.getLogger("kinora.local").exception("samples")
 
