@@ -6,8 +6,10 @@ import io
 import random
 
 import pytest
+import pyvips
 
-from kinora.errors import Unavailable
+from kinora.errors import CorruptMedia, Unavailable
+from kinora.storage.base import ObjectInfo, Reader
 from kinora.storage.reader import CACHED_BLOCKS, LONGEST_RUN, BlockReader
 
 BLOCK = 100
@@ -98,18 +100,61 @@ def test_any_walk_reads_what_is_there(reader):
         assert buffered.tell() == model.tell()
 
 
-def test_a_failed_fetch_spoils_nothing(store):
-    answers = [Unavailable("gone"), None]
+class Failing(Store):
+    """Answers twice, then is gone once."""
 
-    def fetch(start, stop):
-        if answer := answers.pop(0):
-            raise answer
-        return store.fetch(start, stop)
+    def fetch(self, start, stop):
+        self.fetched.append((start, stop))
+        if len(self.fetched) == 3:
+            raise Unavailable("gone")
+        return self.body[start:stop]
 
-    reader = BlockReader(len(BODY), BLOCK, fetch)
-    with pytest.raises(Unavailable):
-        read_at(reader, 120, 5)
-    assert read_at(reader, 120, 5) == BODY[120:125]
+
+def test_no_read_succeeds_behind_a_failed_one():
+    reader = BlockReader(len(BODY), BLOCK, Failing().fetch)
+    assert read_at(reader, 0, 5) == BODY[:5]
+    assert read_at(reader, 1000, 5) == BODY[1000:1005]
+    for position in (500, 500, 0):
+        with pytest.raises(Unavailable):
+            read_at(reader, position, 5)
+
+
+def open_failing(body: bytes) -> Reader:
+    info = ObjectInfo("k", len(body), "e", 0.0, "image/png")
+    return Reader(BlockReader(len(body), len(body) // 4, Failing(body).fetch), info, 1024)
+
+
+def test_a_failed_read_that_libvips_hides_comes_out_at_the_end():
+    body = pyvips.Image.gaussnoise(100, 100).cast("uchar").pngsave_buffer(compression=0)
+    with pytest.raises(Unavailable), open_failing(body) as reader:
+        source = pyvips.SourceCustom()
+        source.on_read(lambda length: quietly(reader.read, length))
+        source.on_seek(reader.seek)
+        pyvips.Image.new_from_source(source, "", fail_on="none").avg()
+
+
+def quietly(read, length):
+    """pyvips prints what a callback raises; here it only has to be lost."""
+    try:
+        return read(length)
+    except Unavailable:
+        return b""
+
+
+def test_a_failed_read_is_the_reason_for_what_follows_from_it():
+    for consequence in (CorruptMedia("truncated"), ValueError("short")):
+        with pytest.raises(Unavailable), open_failing(BODY) as reader:
+            quietly(reader.read, -1)
+            raise consequence
+    with pytest.raises(KeyboardInterrupt), open_failing(BODY) as reader:
+        quietly(reader.read, -1)
+        raise KeyboardInterrupt
+    with pytest.raises(Unavailable) as caught, open_failing(BODY) as reader:
+        reader.read()
+    assert caught.value is reader.failure
+    with open_failing(BODY) as reader:
+        assert reader.read(10) == BODY[:10]
+    assert reader.failure is None
 
 
 def test_positions_are_those_of_a_file(reader):

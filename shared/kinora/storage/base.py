@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO, Protocol
 
-from kinora.errors import RangeNotSatisfiable
+from kinora.errors import KinoraError, RangeNotSatisfiable
 from kinora.model import Scope
 
 
@@ -61,12 +61,24 @@ class Reader(io.BufferedReader):
     """A seekable binary file object that fetches only what is read and releases everything on close (also by `with`).
 
     Drivers hand in a raw file of their own. For a range, position 0 is the range's first byte and the end is the
-    range's end; `info` describes the whole object.
+    range's end; `info` describes the whole object. Libraries take a read that raises for the end of the file, libvips even
+    without a word: leaving `with` therefore raises the error of a read, whatever became of it in between.
     """
 
     def __init__(self, raw: io.RawIOBase, info: ObjectInfo, buffer_size: int = io.DEFAULT_BUFFER_SIZE) -> None:
         super().__init__(raw, buffer_size)
         self.info = info
+
+    @property
+    def failure(self) -> KinoraError | None:
+        """The error of the first read that failed; no later read succeeds."""
+        failure: KinoraError | None = getattr(self.raw, "failure", None)
+        return failure
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.close()
+        if self.failure and self.failure is not error and (error is None or isinstance(error, Exception)):
+            raise self.failure
 
 
 class Storage(Protocol):

@@ -64,7 +64,8 @@ class FilesystemStorage:
             if one.is_relative_to(other):
                 raise InvalidSetting(f"storage root {one} lies inside {other}; each scope needs a folder of its own")
         for root in self._roots.values():
-            remove_abandoned(root)
+            with _translated(str(root)):
+                remove_abandoned(root)
 
     def head(self, scope: Scope, key: str) -> ObjectInfo:
         *folders, name = check_key(key).split("/")
@@ -148,8 +149,9 @@ class FilesystemStorage:
             raise InvalidKey(f"{'/'.join(folders)!r} cannot be a folder: a part of it is an object or a link") from error
 
     def _listed(self, scope: Scope, prefix: str, after: str) -> Iterator[ObjectInfo]:
-        for key, status in list_files(self._roots[scope], prefix, after):
-            yield _describe(key, status)
+        with _translated(prefix):
+            for key, status in list_files(self._roots[scope], prefix, after):
+                yield _describe(key, status)
 
     def _remove(self, scope: Scope, folders: Sequence[str], names: Sequence[str]) -> int:
         removed = 0
@@ -170,9 +172,6 @@ class _FileSlice(RandomAccess):
         self._descriptor = descriptor
         self._info = info
         self._start = start
-
-    def fileno(self) -> int:
-        return self._descriptor
 
     def close(self) -> None:
         if not self.closed:

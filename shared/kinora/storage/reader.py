@@ -13,16 +13,23 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from kinora.errors import KinoraError
+
 BUFFER_BYTES = 64 * 1024
 CACHED_BLOCKS = 8
 LONGEST_RUN = 4  # blocks fetched at once when reading goes straight on
 
 
 class RandomAccess(io.RawIOBase):
-    """A raw binary file of `size` bytes whose content a subclass delivers by position."""
+    """A raw binary file of `size` bytes whose content a subclass delivers by position.
+
+    The first read that fails is the last one: `failure` keeps its error, and every later read raises it again, so that
+    nobody who missed the error goes on behind the hole.
+    """
 
     def __init__(self, size: int) -> None:
         super().__init__()
+        self.failure: KinoraError | None = None
         self._size = size
         self._position = 0
 
@@ -53,7 +60,13 @@ class RandomAccess(io.RawIOBase):
         wanted = min(len(view), self._size - self._position)
         if wanted <= 0:
             return 0
-        count = self._fill(view[:wanted], self._position)
+        if self.failure:
+            raise self.failure
+        try:
+            count = self._fill(view[:wanted], self._position)
+        except KinoraError as error:
+            self.failure = error
+            raise
         self._position += count
         return count
 

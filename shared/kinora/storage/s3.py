@@ -172,7 +172,8 @@ class S3Storage:
 
 
 def _entries(client: S3Client, bucket: str, prefix: str, after: str) -> Iterator[Any]:
-    pages = iter(client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, StartAfter=after))
+    start: Any = {"StartAfter": after} if after else {}
+    pages = iter(client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **start))
     while True:
         with translated(f"list {bucket}:{prefix}"):
             page = next(pages, None)
