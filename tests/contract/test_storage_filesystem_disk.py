@@ -78,12 +78,11 @@ def test_files_put_there_by_hand_are_objects(storage, tmp_path):
 def test_a_file_changed_in_place_under_a_reader(storage, tmp_path):
     storage.put(MEDIA, "k", b"o" * 300_000)
     for change in (lambda file: file.write(b"nnn"), lambda file: file.truncate(10)):
-        with storage.open(MEDIA, "k") as reader:
+        with pytest.raises(PreconditionFailed), storage.open(MEDIA, "k") as reader:
             assert reader.read(10) == b"o" * 10
             with (tmp_path / "media" / "k").open("r+b") as file:
                 change(file)
-            with pytest.raises(PreconditionFailed):
-                reader.read()
+            reader.read()
         storage.put(MEDIA, "k", b"o" * 300_000)
 
 
