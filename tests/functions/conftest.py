@@ -9,7 +9,8 @@ import pytest
 
 from kinora.secrets.base import SecretName
 from kinora.secrets.files import FileSecrets
-from tests.functions.targets import Endpoint, InProcess, Runtime
+from tests.functions.targets import Endpoint, InProcess, Runtime, local_environment
+from tests.template.stack import FUNCTIONS
 
 ON_THIS_MACHINE = ["inprocess", pytest.param("rie", marks=pytest.mark.runtime)]
 EVERYWHERE = [*ON_THIS_MACHINE, pytest.param("endpoint", marks=pytest.mark.live)]
@@ -31,7 +32,7 @@ def functions(request: pytest.FixtureRequest, data: Path, monkeypatch: pytest.Mo
     if reason:
         pytest.skip(reason)
     made = {
-        "inprocess": lambda: InProcess(data, monkeypatch),
+        "inprocess": lambda: InProcess(dict.fromkeys(FUNCTIONS, local_environment(data)), monkeypatch),
         "rie": lambda: Runtime(data, tmp_path),
         "endpoint": Endpoint,
     }

@@ -45,17 +45,19 @@ def local_environment(data: Path) -> dict[str, str]:
 
 
 class InProcess:
-    """The handlers of this checkout, imported as Lambda imports them."""
+    """The handlers of this checkout, imported as Lambda imports them, each with the environment that it is given."""
 
-    def __init__(self, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, environments: dict[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.environments = environments
+        self._monkeypatch = monkeypatch
         self._handlers: dict[str, Any] = {}
-        for name, value in local_environment(data).items():
-            monkeypatch.setenv(name, value)
+        self._entered = ""
         bootstrap.services.cache_clear()
         self._loop = asyncio.new_event_loop()  # Mangum asks for the thread's, which Lambda's runtime has
         asyncio.set_event_loop(self._loop)
 
     def invoke(self, function: str, event: Any) -> Any:
+        self._enter(function)
         handler = self._handlers.get(function) or self._load(function)
         deadline = time.monotonic() + properties(f"{function}Function")["Timeout"]
         context = SimpleNamespace(
@@ -70,11 +72,24 @@ class InProcess:
         return json.loads(json.dumps(answer))
 
     def close(self) -> None:
+        self._leave()
+        asyncio.set_event_loop(None)
+        self._loop.close()
+
+    def _enter(self, function: str) -> None:
+        if function != self._entered:
+            self._leave()
+            self._handlers.pop(function, None)  # the API's door keeps its app, and that its services
+            for name, value in self.environments[function].items():
+                self._monkeypatch.setenv(name, value)
+            self._entered = function
+
+    def _leave(self) -> None:
         if bootstrap.services.cache_info().currsize:
             bootstrap.services().close()
         bootstrap.services.cache_clear()
-        asyncio.set_event_loop(None)
-        self._loop.close()
+        for name in self.environments.get(self._entered, ()):
+            self._monkeypatch.delenv(name, raising=False)
 
     def _load(self, function: str) -> Any:
         path = ROOT / properties(f"{function}Function")["CodeUri"] / "handler.py"
