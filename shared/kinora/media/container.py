@@ -1,0 +1,50 @@
+"""Opens originals with FFmpeg: a forced demuxer from a short list, one file, nothing else. Called by every media tool.
+
+Playlists, scripts and network addresses inside an original are never followed, and FFmpeg's errors become Kinora's here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import av
+import av.container
+
+from kinora.errors import CorruptMedia, UnsupportedMedia
+
+DEMUXERS = frozenset(
+    [
+        *("aac", "ac3", "aiff", "amr", "caf", "eac3", "flac", "mp3", "w64", "wav"),
+        *("asf", "avi", "flv", "matroska", "mov", "mpeg", "mpegts", "mxf", "ogg"),
+    ]
+)
+_BUFFER = 256 * 1024
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Turn FFmpeg's complaints about the content into CorruptMedia; errors of the file object itself pass unchanged."""
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise CorruptMedia(f"FFmpeg: {error}") from error
+
+
+@contextmanager
+def open_original(file: BinaryIO, demuxer: str) -> Iterator[av.container.InputContainer]:
+    """Open `file` from its start as `demuxer`; raises UnsupportedMedia for other demuxers, CorruptMedia if it cannot be."""
+    if demuxer not in DEMUXERS:
+        raise UnsupportedMedia(f"demuxer {demuxer!r} is not allowed")
+    file.seek(0)
+    with decoding():
+        container = av.open(file, "r", format=demuxer, buffer_size=_BUFFER, io_open=_refuse, metadata_errors="replace")
+    try:
+        yield container
+    finally:
+        container.close()
+
+
+def _refuse(url: str, _flags: int, _options: dict[str, Any]) -> None:
+    raise UnsupportedMedia(f"the original refers to another file: {url!r}")

@@ -1,0 +1,130 @@
+"""The H.264 encoder of a rendition: settings that make every segment fit the same init segment. Called by the segment function.
+
+Nothing here depends on the machine or on other segments: thread count, rate control and headers are pinned.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+
+import av
+from av.codec.context import Flags
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType, VideoFrame
+
+from kinora.media.colour import rendition_colour
+from kinora.media.fragment import Sample
+from kinora.media.plan import Rendition, VideoSource
+
+# With more than one thread x264's capped rate control depends on which thread is faster, and bytes differ from run to run.
+_THREADS = 1
+_WAITING = 4  # pictures that wait for an encoder at most
+_LOWEST_TIMESCALE = 10_000
+_HIGHEST_TIMESCALE = 10_000_000
+_FALLBACK_TIMESCALE = 90_000
+_MOVFLAGS = "empty_moov+default_base_moof+frag_custom+negative_cts_offsets"
+
+
+def output_timescale(time_base: Fraction) -> int:
+    """Ticks per second of the output: the source's own, doubled until there are 10,000; 90,000 where that would be absurd."""
+    timescale = time_base.denominator
+    while timescale < _LOWEST_TIMESCALE:
+        timescale *= 2
+    return timescale if timescale <= _HIGHEST_TIMESCALE else _FALLBACK_TIMESCALE
+
+
+class SegmentEncoder:
+    """Encodes the pictures of one segment; the first one becomes an IDR picture and nothing refers beyond the segment.
+
+    Works in a thread of its own, a few pictures behind, so that the rungs of a ladder share the processors.
+    """
+
+    def __init__(self, video: VideoSource, rendition: Rendition) -> None:
+        self._time_base = Fraction(1, output_timescale(video.time_base))
+        self._codec: VideoCodecContext = av.CodecContext.create("libx264", "w")
+        _configure(self._codec, video, rendition)
+        self._codec.flags |= Flags.global_header
+        self._codec.options = _options(rendition)
+        self._samples: list[Sample] = []
+        self._worker = ThreadPoolExecutor(max_workers=1)
+        self._pending: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._worker.shutdown(cancel_futures=True)
+
+    def add(self, tick: int, picture: VideoFrame) -> None:
+        """Encode `picture`, shown from `tick` on, soon. Its own times and type are overwritten."""
+        picture.pts, picture.time_base, picture.pict_type = tick, self._time_base, PictureType.NONE
+        self._submit(picture)
+
+    def finish(self) -> Sequence[Sample]:
+        """All samples in decode order; nothing can be added after this."""
+        self._submit(None)
+        while self._pending:
+            self._pending.popleft().result()
+        return self._samples
+
+    def _submit(self, picture: VideoFrame | None) -> None:
+        self._pending.append(self._worker.submit(self._encode, picture))
+        if len(self._pending) > _WAITING:
+            self._pending.popleft().result()
+
+    def _encode(self, picture: VideoFrame | None) -> None:
+        packets = self._codec.encode(picture)
+        self._samples += [Sample(packet.pts or 0, packet.is_keyframe, bytes(packet)) for packet in packets]
+
+
+def init_segment(video: VideoSource, rendition: Rendition) -> bytes:
+    """The CMAF header (`ftyp`, `moov`) that fits every segment of `rendition` (ISO/IEC 23000-19 §7.3)."""
+    target = io.BytesIO()
+    timescale = str(output_timescale(video.time_base))
+    muxing = {"movflags": _MOVFLAGS, "use_editlist": "0", "video_track_timescale": timescale, "fflags": "+bitexact"}
+    with av.open(target, "w", format="mp4", container_options=muxing) as container:
+        stream = container.add_stream("libx264", options=_options(rendition))
+        _configure(stream.codec_context, video, rendition)
+        container.start_encoding()
+        return target.getvalue()
+
+
+def _configure(codec: VideoCodecContext, video: VideoSource, rendition: Rendition) -> None:
+    colour = rendition_colour(video)
+    codec.width, codec.height, codec.pix_fmt = rendition.width, rendition.height, "yuv420p"
+    codec.sample_aspect_ratio = Fraction(1)
+    codec.time_base = Fraction(1, output_timescale(video.time_base))
+    codec.framerate = Fraction(rendition.frame_rate).limit_denominator(1001)
+    codec.color_primaries, codec.color_trc, codec.colorspace = colour.primaries, colour.transfer, colour.matrix
+    codec.color_range = 1
+    codec.thread_count = _THREADS
+
+
+def _options(rendition: Rendition) -> dict[str, Any]:
+    level = int(rendition.codecs[-2:], 16)
+    return {
+        "preset": "veryfast",
+        "profile": "high",
+        "level": f"{level // 10}.{level % 10}",
+        "crf": str(rendition.crf),
+        "maxrate": str(rendition.max_rate),
+        "bufsize": str(rendition.buffer_size),
+        "x264-params": "stitchable=1:annexb=0:keyint=infinite" + _instructions(),
+    }
+
+
+@cache
+def _instructions() -> str:
+    """On processors with AVX-512 x264 is held to AVX2: its AVX-512 macroblock tree reads memory that nobody has written."""
+    try:
+        has_avx512 = "avx512" in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        has_avx512 = False
+    return ":asm=AVX2" if has_avx512 else ""

@@ -1,0 +1,134 @@
+"""Reads the times of every picture of a video stream without decoding any. Called by planning, never by an encode.
+
+For MP4 and MOV the sample tables say everything: the pictures' own bytes are never fetched. Other containers are demuxed once.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, cast
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Discard
+from av.video.stream import VideoStream
+
+from kinora.media.container import decoding, open_original
+
+
+@dataclass(frozen=True, slots=True)
+class PictureTime:
+    """One coded picture in decode order. `pts` and `duration` are in the stream's time base, 0 is an unknown duration.
+
+    Pictures that an edit list hides are decoded but not shown.
+    """
+
+    pts: int
+    duration: int
+    is_keyframe: bool
+    is_shown: bool
+
+
+def read_picture_times(file: BinaryIO, demuxer: str, stream_index: int) -> list[PictureTime]:
+    """List the pictures of one stream in decode order, as far as the file really goes; raises CorruptMedia."""
+    size = file.seek(0, 2)
+    source = _SampleSkipper(file)
+    with open_original(cast("BinaryIO", source), demuxer) as container:
+        if demuxer == "mov":
+            source.skip(_sample_ranges(container))
+        packets = _packets(container, only_stream(container, stream_index))
+        return [time for packet in packets if (time := _picture_time(packet, size)) is not None]
+
+
+def only_stream(container: InputContainer, index: int) -> VideoStream:
+    """The video stream with that index; packets of all others are left out by the demuxer."""
+    for other in container.streams:
+        if other.index != index:
+            other.discard = Discard.all
+    return next(stream for stream in container.streams.video if stream.index == index)
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """Damage ends a container's packets early; what came before it counts."""
+    try:
+        yield from container.demux(stream)
+    except av.FFmpegError:
+        return
+
+
+def _picture_time(packet: Packet[VideoStream], file_size: int) -> PictureTime | None:
+    pts = picture_pts(packet)
+    is_cut_off = packet.pos is not None and packet.pos + packet.size > file_size
+    if pts is None or packet.size == 0 or is_cut_off:
+        return None
+    return PictureTime(pts, max(packet.duration or 0, 0), packet.is_keyframe, not packet.is_discard)
+
+
+def picture_pts(packet: Packet[VideoStream]) -> int | None:
+    """The presentation time of a packet; containers that store none (AVI) show pictures in decode order."""
+    return packet.dts if packet.pts is None else packet.pts
+
+
+def _sample_ranges(container: InputContainer) -> Iterable[tuple[int, int]]:
+    with decoding():
+        for stream in container.streams:
+            for entry in stream.index_entries:
+                yield entry.pos, entry.pos + entry.size
+
+
+class _SampleSkipper:
+    """A file whose skipped ranges read as zeros without touching the real file: only boxes between samples are fetched."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._position = 0
+        self._starts: list[int] = []
+        self._stops: list[int] = []
+        self._zeros = b""
+
+    def skip(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Treat the half-open byte `ranges` as zeros from now on."""
+        self._starts, self._stops = _merge(sorted(ranges))
+
+    def read(self, size: int) -> bytes:
+        nearest = bisect_right(self._starts, self._position) - 1
+        if nearest >= 0 and self._position < self._stops[nearest]:
+            data = self._nothing(min(size, self._stops[nearest] - self._position))
+        else:
+            if nearest + 1 < len(self._starts):
+                size = min(size, self._starts[nearest + 1] - self._position)
+            self._file.seek(self._position)
+            data = self._file.read(size)
+        self._position += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        if whence == 2:
+            offset += self._file.seek(0, 2)
+        elif whence == 1:
+            offset += self._position
+        self._position = offset
+        return offset
+
+    def tell(self) -> int:
+        return self._position
+
+    def _nothing(self, size: int) -> bytes:
+        if len(self._zeros) != size:
+            self._zeros = bytes(size)
+        return self._zeros
+
+
+def _merge(ranges: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    starts: list[int] = []
+    stops: list[int] = []
+    for start, stop in ranges:
+        if stops and start <= stops[-1]:
+            stops[-1] = max(stops[-1], stop)
+        else:
+            starts.append(start)
+            stops.append(stop)
+    return starts, stops

@@ -1,0 +1,91 @@
+"""Makes the plan of one original: probe, limits, timeline, renditions, audio tracks. Called by prepare, once per content.
+
+The same original and ladder give the same plan; no picture but the first is decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import BinaryIO
+
+from kinora.errors import CorruptMedia, LimitExceeded
+from kinora.media import audio
+from kinora.media.index import PictureTime, read_picture_times
+from kinora.media.ladder import choose_renditions
+from kinora.media.plan import PLAN_VERSION, Plan, Probe, Rendition, VideoSource
+from kinora.media.probe import probe
+from kinora.media.timeline import Timeline, cut_timeline, durations
+
+_FASTEST = Fraction(240)  # frames per second for which rates are planned
+_RATE_TOLERANCE = Fraction(1, 100)
+
+
+def make_plan(
+    file: BinaryIO, demuxer: str, content_hash: str, *, ladder: Sequence[int], max_duration: int, max_pixels: int
+) -> Plan:
+    """Plan the original. `ladder` are short edges in pixels, `max_duration` is in seconds, `max_pixels` width by height.
+
+    Raises LimitExceeded, UnsupportedMedia, CorruptMedia.
+    """
+    found = probe(file, demuxer)
+    _check_limits(found.video, found.duration, max_duration, max_pixels)
+    timeline = Timeline((), ())
+    if found.video is not None:
+        pictures = read_picture_times(file, demuxer, found.video.index)
+        timeline = _timeline(found.video, pictures)
+        found = _as_measured(found, found.video, timeline, pictures)
+    origin = _origin(found)
+    video_cuts = [cut * found.video.time_base - origin for cut in timeline.cuts] if found.video else []
+    _check_limits(found.video, found.duration, max_duration, max_pixels)
+    audio_tracks, audio_timeline = audio.plan_tracks(file, found, origin, video_cuts)
+    renditions: tuple[Rendition, ...] = ()
+    if found.video is not None and found.video.frame_rate is not None:
+        lengths = durations(timeline.cuts, found.video.time_base)
+        renditions = choose_renditions(found.video, found.video.frame_rate, ladder, lengths)
+    return Plan(
+        version=PLAN_VERSION,
+        hash=content_hash,
+        probe=found,
+        origin=origin,
+        timeline=timeline.cuts,
+        renditions=renditions,
+        audio_tracks=audio_tracks,
+        audio_timeline=audio_timeline,
+        entries=timeline.entries,
+    )
+
+
+def _check_limits(video: VideoSource | None, duration: float, max_duration: int, max_pixels: int) -> None:
+    if video is not None and video.width * video.height > max_pixels:
+        raise LimitExceeded(f"{video.width} × {video.height} pixels are more than {max_pixels}")
+    if duration > max_duration:
+        raise LimitExceeded(f"{duration:.0f} seconds are more than {max_duration}")
+
+
+def _timeline(video: VideoSource, pictures: Sequence[PictureTime]) -> Timeline:
+    timeline = cut_timeline(pictures, video.start, video.time_base, video.frame_rate)
+    if timeline is None:
+        raise CorruptMedia("no picture is shown", public_message="No picture of the video can be decoded.")
+    return timeline
+
+
+def _as_measured(found: Probe, video: VideoSource, timeline: Timeline, pictures: Sequence[PictureTime]) -> Probe:
+    """What the container claims about times, replaced by what is there."""
+    start, end = timeline.cuts[0], timeline.cuts[-1]
+    count = sum(picture.is_shown and picture.pts >= start for picture in pictures)
+    rate = Fraction(count) / ((end - start) * video.time_base)
+    declared = video.frame_rate
+    if declared is None or abs(declared - rate) > declared * _RATE_TOLERANCE:
+        declared = rate.limit_denominator(1001)
+    measured = replace(video, start=start, end=end, frame_rate=min(max(declared, Fraction(1, 1001)), _FASTEST))
+    seconds = max(float((end - start) * video.time_base), found.duration if found.audio else 0.0)
+    return replace(found, video=measured, duration=seconds)
+
+
+def _origin(found: Probe) -> Fraction:
+    starts = [stream.start * stream.time_base for stream in found.audio]
+    if found.video is not None:
+        starts.append(found.video.start * found.video.time_base)
+    return min(starts)

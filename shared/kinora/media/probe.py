@@ -1,0 +1,115 @@
+"""Reads what a video or audio original is: its streams, their times, sizes and colours. Called by planning and by ingest.
+
+Decodes one picture, because only a decoded picture tells rotation, interlacing and the true first time; nothing else is decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import BinaryIO
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from kinora.errors import CorruptMedia, UnsupportedMedia
+from kinora.media import colour
+from kinora.media.container import decoding, open_original
+from kinora.media.plan import AudioSource, Probe, VideoSource
+
+_LONGEST_SEARCH = 1000  # packets in which a first picture must appear
+_NOT_FILM = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+
+
+def probe(file: BinaryIO, demuxer: str) -> Probe:
+    """Describe the original; the first default video stream is used, cover art is none.
+
+    Raises CorruptMedia if it cannot be read, UnsupportedMedia if it has no stream that can be decoded.
+    """
+    with open_original(file, demuxer) as container, decoding():
+        seconds = container.duration / av.time_base if container.duration else 0.0
+        audio = tuple(_audio_source(stream, seconds) for stream in container.streams.audio if _is_usable(stream))
+        stream = _choose(container.streams.video)
+        video = _video_source(container, stream, seconds) if stream else None
+    if video is None and not audio:
+        raise UnsupportedMedia("no stream that can be decoded", public_message="There is no picture and no sound in it.")
+    return Probe(container=demuxer, duration=max(seconds, 0.0), video=video, audio=audio)
+
+
+def _is_usable(stream: AudioStream) -> bool:
+    return stream.codec_context is not None and stream.codec_context.sample_rate > 0 and stream.codec_context.channels > 0
+
+
+def _choose(streams: Sequence[VideoStream]) -> VideoStream | None:
+    films = [stream for stream in streams if stream.codec_context is not None and not stream.disposition & _NOT_FILM]
+    return next((stream for stream in films if stream.disposition & Disposition.default), films[0] if films else None)
+
+
+def _video_source(container: InputContainer, stream: VideoStream, seconds: float) -> VideoSource:
+    picture = next(_pictures(container, stream), None)
+    if picture is None:
+        raise CorruptMedia("no picture can be decoded", public_message="No picture of the video can be decoded.")
+    time_base = stream.time_base or Fraction(1, av.time_base)
+    start = picture_time(picture)
+    rotation = -round(picture.rotation / 90) * 90 % 360
+    width, height = _shown_size(picture, stream.sample_aspect_ratio or Fraction(1), rotation)
+    context = stream.codec_context
+    return VideoSource(
+        index=stream.index,
+        codec=context.codec.canonical_name,
+        time_base=time_base,
+        width=width,
+        height=height,
+        rotation=rotation,
+        pixel_format=picture.format.name,
+        frame_rate=stream.average_rate or stream.guessed_rate,
+        start=start,
+        end=start + (stream.duration or round(seconds / time_base)),
+        color_primaries=colour.PRIMARIES.get(picture.color_primaries, colour.UNKNOWN),
+        color_transfer=colour.TRANSFERS.get(picture.color_trc, colour.UNKNOWN),
+        color_space=colour.MATRICES.get(picture.colorspace, colour.UNKNOWN),
+        color_range=colour.RANGES.get(picture.color_range, colour.UNKNOWN),
+        interlaced=picture.interlaced_frame,
+    )
+
+
+def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    for count, packet in enumerate(container.demux(stream)):
+        if count > _LONGEST_SEARCH:
+            return
+        try:
+            yield from packet.decode()
+        except av.FFmpegError:
+            continue
+
+
+def picture_time(picture: VideoFrame) -> int:
+    """The time of a decoded picture in its stream's time base; containers without presentation times leave decode order."""
+    return picture.pts if picture.pts is not None else picture.dts or 0
+
+
+def _shown_size(picture: VideoFrame, aspect: Fraction, rotation: int) -> tuple[int, int]:
+    """Display pixels: the width carries the sample aspect ratio, then the picture is turned."""
+    width, height = max(round(picture.width * aspect), 1), picture.height
+    return (height, width) if rotation in {90, 270} else (width, height)
+
+
+def _audio_source(stream: AudioStream, seconds: float) -> AudioSource:
+    time_base = stream.time_base or Fraction(1, av.time_base)
+    start = stream.start_time or 0
+    return AudioSource(
+        index=stream.index,
+        codec=stream.codec_context.codec.canonical_name,
+        time_base=time_base,
+        sample_rate=stream.codec_context.sample_rate,
+        channels=stream.codec_context.channels,
+        start=start,
+        end=start + (stream.duration or round(seconds / time_base)),
+        language=stream.language or "und",
+        title=stream.metadata.get("title", ""),
+        default=bool(stream.disposition & Disposition.default),
+    )

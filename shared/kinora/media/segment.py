@@ -1,0 +1,99 @@
+"""The heart: `encode(file, plan, rendition, n)` gives the bytes of one segment, the same wherever and whenever it runs.
+
+Called by the encode task, on demand by the API, and by prepare for init segments. Knows nothing of storage or other segments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from fractions import Fraction
+from math import floor
+from typing import BinaryIO
+
+from kinora.errors import UnsupportedMedia
+from kinora.media.container import decoding
+from kinora.media.decode import SegmentDecoder
+from kinora.media.fragment import write_fragment
+from kinora.media.h264 import SegmentEncoder, init_segment, output_timescale
+from kinora.media.plan import Plan, Rendition, VideoSource
+from kinora.media.scale import ScalingChain, TimedPicture, deinterlace
+
+
+def init_segments(file: BinaryIO, plan: Plan) -> Iterator[tuple[str, bytes]]:  # noqa: ARG001 - a rendition that is copied will need it
+    """The header of every rendition as (track, bytes); each fits all segments of its rendition."""
+    for rendition in plan.renditions:
+        with decoding():
+            yield rendition.track, init_segment(_video(plan), rendition)
+
+
+def encode(file: BinaryIO, plan: Plan, rendition: str, n: int) -> bytes:
+    """The CMAF media segment `n` (from 0) of the rendition with that name; raises KeyError if the plan has neither.
+
+    Raises CorruptMedia if the original cannot be read.
+    """
+    names = [one.name for one in plan.renditions]
+    if rendition not in names or not 0 <= n < len(plan.timeline) - 1:
+        raise KeyError(f"{rendition}/{n}")
+    rung = names.index(rendition)
+    ((_, _, data),) = _encode(file, plan, range(n, n + 1), plan.renditions[: rung + 1], plan.renditions[rung:][:1])
+    return data
+
+
+def encode_batch(file: BinaryIO, plan: Plan, first: int, stop: int) -> Iterator[tuple[str, int, bytes]]:
+    """Segments `first` to `stop` (exclusive) of all renditions from one decode, as (track, n, bytes).
+
+    Every segment is the same as from `encode`. The caller may stop between two of them: closing the iterator releases all.
+    """
+    if not 0 <= first <= stop <= len(plan.timeline) - 1:
+        raise KeyError(f"segments {first} to {stop}")
+    yield from _encode(file, plan, range(first, stop), plan.renditions, plan.renditions)
+
+
+def _encode(
+    file: BinaryIO, plan: Plan, numbers: Iterable[int], scaled: Sequence[Rendition], wanted: Sequence[Rendition]
+) -> Iterator[tuple[str, int, bytes]]:
+    video = _video(plan)
+    chain = ScalingChain(video, scaled)
+    with SegmentDecoder(file, plan, video) as decoder:
+        for n in numbers:
+            clock = _Clock(plan, video, n)
+            with ExitStack() as stack, decoding():
+                encoders = [(one, stack.enter_context(SegmentEncoder(video, one))) for one in wanted]
+                pictures = decoder.pictures(n)
+                for tick, picture in clock.timed(deinterlace(pictures) if video.interlaced else pictures):
+                    rendered = chain.render(picture)[-len(wanted) :]
+                    for (_, encoder), scaled_picture in zip(encoders, rendered, strict=True):
+                        encoder.add(tick, scaled_picture)
+                made = [(one, encoder.finish()) for one, encoder in encoders]
+            for one, samples in made:
+                yield one.track, n, write_fragment(n + 1, samples, clock.start, clock.end)
+
+
+class _Clock:
+    """Turns times of the source into ticks of the output: `origin` is 0, differences are kept exactly."""
+
+    def __init__(self, plan: Plan, video: VideoSource, n: int) -> None:
+        self._seconds = video.time_base
+        self._origin = plan.origin
+        self._timescale = output_timescale(video.time_base)
+        self.start = self._tick(plan.timeline[n])
+        self.end = self._tick(plan.timeline[n + 1])
+
+    def timed(self, pictures: Iterable[TimedPicture]) -> Iterator[TimedPicture]:
+        """Pictures with ticks; one that shares its time with the picture before it comes one tick later."""
+        last = self.start - 1
+        for pts, picture in pictures:
+            tick = max(self._tick(pts), last + 1)
+            if tick < self.end:
+                yield tick, picture
+                last = tick
+
+    def _tick(self, pts: int) -> int:
+        return floor((pts * self._seconds - self._origin) * self._timescale + Fraction(1, 2))
+
+
+def _video(plan: Plan) -> VideoSource:
+    if plan.probe.video is None:
+        raise UnsupportedMedia("the plan has no video")
+    return plan.probe.video
