@@ -103,20 +103,25 @@ def _packets(source: AudioInput, start: Fraction, end: Fraction | None) -> Itera
 def _packets_from(source: AudioInput, start: Fraction) -> Iterator[AudioPacket]:
     """Packets from `start` or earlier on: some demuxers land late, so the landing is looked at and the next try is earlier."""
     begin = (source.stream.start_time or 0) * source.tick
+    has_ended = False
     for target in (start - step for step in _STEPS_BACK if start - step > begin):
-        packets = _packets_after_seek(source, target)
+        if not _seek(source, target):
+            continue
+        packets = _read(source)
         first = next((one for one in packets if one.pts is not None), None)
         if first is not None and first.pts is not None and first.pts * source.tick <= start:
             yield first
             yield from packets
             return
-    yield from _packets_from_beginning(source, begin)
+        has_ended = first is None
+    if not has_ended:
+        yield from _packets_from_beginning(source, begin)
 
 
 def _packets_from_beginning(source: AudioInput, begin: Fraction) -> Iterator[AudioPacket]:
     """Every packet: those that prime a decoder lie before the stream's start, where not every demuxer seeks to."""
     for target in (begin - 1, begin):
-        packets = _packets_after_seek(source, target)
+        packets = _read(source) if _seek(source, target) else iter(())
         first = next(packets, None)
         if first is not None:
             yield first
@@ -124,12 +129,19 @@ def _packets_from_beginning(source: AudioInput, begin: Fraction) -> Iterator[Aud
             return
 
 
-def _packets_after_seek(source: AudioInput, target: Fraction) -> Iterator[AudioPacket]:
+def _seek(source: AudioInput, target: Fraction) -> bool:
     try:
         if _seeks_by_video(source.container):
             source.container.seek(int(target * av.time_base))
         else:
             source.container.seek(int(target / source.tick), stream=source.stream)
+    except av.FFmpegError:
+        return False
+    return True
+
+
+def _read(source: AudioInput) -> Iterator[AudioPacket]:
+    try:
         for packet in source.container.demux(source.stream):
             if packet.size:
                 yield packet

@@ -94,7 +94,8 @@ def _converted(frames: list[AudioFrame], resampler: AudioResampler, channels: in
         made += resampler.resample(frame)
     made += [frame for frame in resampler.resample(None) if frame is not None]
     return [
-        b"".join(bytes(frame.planes[channel])[: frame.samples * SAMPLE_BYTES] for frame in made) for channel in range(channels)
+        b"".join(bytes(frame.planes[min(channel, len(frame.planes) - 1)])[: frame.samples * SAMPLE_BYTES] for frame in made)
+        for channel in range(channels)
     ]
 
 

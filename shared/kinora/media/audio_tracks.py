@@ -1,6 +1,6 @@
 """Decides which audio tracks an output gets and where their segments begin; called by planning through `audio.plan_tracks`.
 
-Decodes only the start and the end of a stream: to know that it can be decoded, and where it really ends.
+Decodes only the end of a stream: to know that it can be decoded, and where it really ends.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BANDWIDTHS = {1: 200_000, 2: 180_000}
 _SEGMENT = Fraction(6)  # seconds, where no video says where to cut
 _LONGEST, _SHORTEST = Fraction(10), Fraction(1)  # seconds
 _OVERRUN = 10  # how many times longer than declared a stream may turn out to be
-_SOUNDING, _TAIL = Fraction(5), Fraction(2)  # seconds decoded at the start and at the end
+_TAILS = (2, 10, 60, 600)  # seconds before the declared end in which the true end is looked for
 
 
 def plan_tracks(
@@ -85,24 +85,19 @@ def _frame_count(length: Fraction, rate: int, tick: Fraction) -> int:
 
 
 def _true_end(stream: AudioInput, source: AudioSource) -> Fraction:
-    """Where the last decodable sample ends, in seconds: containers round, guess, or know only the longest stream's end.
-
-    An original that is cut short keeps the end that it declares, so that sound and picture stay equally long.
-    """
+    """Where the last decodable sample ends, in seconds: containers round, guess, or know only the longest stream's end."""
     start, end = (ticks * source.time_base for ticks in (source.start, source.end))
-    found = max(_ends(stream, max(start, end - _TAIL), None), default=None)
-    if found is not None:
-        return found
-    for begin in (start, (start + end) / 2):
-        if next(_ends(stream, begin, begin + _SOUNDING), None) is not None:
-            return end
+    for tail in (*_TAILS, end - start):
+        found = max(_ends(stream, max(start, end - tail)), default=None)
+        if found is not None:
+            return found
     raise CorruptMedia(f"audio stream {source.index} cannot be decoded")
 
 
-def _ends(stream: AudioInput, start: Fraction, end: Fraction | None) -> Iterator[Fraction]:
+def _ends(stream: AudioInput, start: Fraction) -> Iterator[Fraction]:
     """The end of each decoded frame; one without a timestamp follows the one before."""
     at: Fraction | None = None
-    for one in decode_stretch(stream, start, end):
+    for one in decode_stretch(stream, start, None):
         at = at if one.time is None else one.time
         if at is not None:
             at += Fraction(one.frame.samples, one.frame.sample_rate)

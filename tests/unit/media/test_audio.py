@@ -145,6 +145,7 @@ def test_a_start_that_is_not_zero_is_the_origin(tmp_path: Path) -> None:
     assert plan.origin > 3
     wanted, got = samples(path, plan), samples(joined(path, plan), plan)
     assert lag(wanted[0], got[0], 60_000) == 0
+    assert abs(got.shape[1] - wanted.shape[1]) <= FRAME
 
 
 @pytest.mark.parametrize(("name", "demuxer", "options"), [("g.mkv", "matroska", ("-c:a", "pcm_s16le")), ("g.ts", "mpegts", ())])
@@ -181,12 +182,28 @@ def test_lost_packets_are_silence_and_the_rest_stays_in_time(tmp_path: Path) -> 
 
 def test_a_file_cut_short_is_filled_with_silence_up_to_its_planned_end(tmp_path: Path) -> None:
     path = make(tmp_path / "cut.m4a", "-c:a", "aac", "-movflags", "+faststart", seconds=9)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     plan = plan_for(path, "mov")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     got = samples(joined(path, plan), plan)
     assert abs(got.shape[1] - 9 * 48_000) < 2 * FRAME
     assert np.abs(got[0, : 3 * 48_000]).max() > 0.4
     assert np.abs(got[0, 6 * 48_000 :]).max() < 1e-3
+
+
+def test_of_a_file_that_was_cut_short_before_what_is_there_is_planned(tmp_path: Path) -> None:
+    path = make(tmp_path / "cut.m4a", "-c:a", "aac", "-movflags", "+faststart", seconds=9)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    plan = plan_for(path, "mov")
+    assert abs(samples(joined(path, plan), plan).shape[1] - samples(path, plan).shape[1]) <= FRAME
+
+
+@pytest.mark.parametrize("offset", ["0", "3.217"])
+def test_sound_that_ends_long_before_the_picture_ends_there(tmp_path: Path, offset: str) -> None:
+    video = ("-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-output_ts_offset", offset)
+    path = make(tmp_path / "film.mkv", *video, seconds=5, picture="color=s=64x64:r=10:d=30")
+    plan = plan_for(path, "matroska")
+    wanted, got = samples(path, plan), samples(joined(path, plan), plan)
+    assert abs(got.shape[1] - wanted.shape[1]) <= FRAME
 
 
 class _Metered:
