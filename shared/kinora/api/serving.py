@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from kinora.api.conditions import http_date, is_unchanged, wanted_range
 from kinora.model import Scope
 from kinora.services import Services
-from kinora.storage.base import ObjectInfo, Reader
+from kinora.storage.base import ObjectInfo, Presigner, Reader
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
@@ -40,16 +40,13 @@ def send_object(
     could run is offered as a download. Raises NotFound, RangeNotSatisfiable (416), PreconditionFailed (412).
     """
     info = services.storage.head(scope, key)
-    if services.presigner is not None:
-        expires = services.settings.url_seconds
-        url = services.presigner.presign_get(scope, key, expires=expires)
-        age = f"private, max-age={expires // 2}" if cache == IMMUTABLE else "no-store"
-        return RedirectResponse(url, 302, {"Cache-Control": age})
     headers = _headers(info, cache, media_type or info.media_type, filename)
+    request.scope[DIRECT] = True
+    if request.method == "GET" and services.presigner is not None:
+        return _redirect(services, services.presigner, scope, key, cache)
     if is_unchanged(request.headers, info.etag, info.modified_at):
         return Response(status_code=304, headers={name: headers[name] for name in ("ETag", "Cache-Control", "Last-Modified")})
-    request.scope[DIRECT] = True
-    if request.method == "HEAD":
+    if request.method == "HEAD":  # never redirected: a presigned URL holds for one method
         return Response(headers=headers | {"Content-Length": str(info.size)})
     wanted = wanted_range(request.headers, info.etag, info.modified_at)
     start, stop = wanted.resolve(info.size) if wanted else (0, info.size)
@@ -58,6 +55,13 @@ def send_object(
     if wanted:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{info.size}"
     return StreamingResponse(_chunks(reader), 206 if wanted else 200, headers)
+
+
+def _redirect(services: Services, presigner: Presigner, scope: Scope, key: str, cache: str) -> Response:
+    """What may be kept for ever is redirected the same way for a while, so that a client asks once."""
+    expires = services.settings.url_seconds
+    age = f"private, max-age={expires // 2}" if cache == IMMUTABLE else "no-store"
+    return RedirectResponse(presigner.presign_get(scope, key, expires=expires), 302, {"Cache-Control": age})
 
 
 def send_text(request: Request, body: bytes, media_type: str, cache: str) -> Response:

@@ -1,0 +1,89 @@
+"""The HTTP face over the AWS drivers (moto, in process): bytes never pass through the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+from fastapi.testclient import TestClient
+from moto import mock_aws
+
+from kinora.api.app import create_app
+from kinora.bootstrap import build
+from kinora.metadata.dynamodb_tables import TABLES
+from kinora.model import Scope
+from kinora.object_keys import video_key
+from kinora.settings import Settings
+
+HASH = "ab" * 32
+ENVIRON = {
+    "KINORA_DRIVER": "aws",
+    "KINORA_SOURCE_BUCKET": "kinora-source",
+    "KINORA_MEDIA_BUCKET": "kinora-media",
+    "KINORA_S3_REGION": "us-east-1",
+    "KINORA_CATALOG_TABLE": "catalog",
+    "KINORA_JOBS_TABLE": "jobs",
+    "KINORA_KEYS_TABLE": "keys",
+    "KINORA_API_KEY_SECRET": "api-key",
+    "KINORA_SIGNING_KEYS_SECRET": "signing-keys",
+}
+KEY = {"X-Api-Key": "kin_test"}
+
+
+@pytest.fixture
+def client(monkeypatch) -> Iterator[TestClient]:
+    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        s3 = boto3.client("s3")
+        for bucket in ("kinora-source", "kinora-media"):
+            s3.create_bucket(Bucket=bucket)
+        dynamodb = boto3.client("dynamodb")
+        for name, table in TABLES.items():
+            wanted = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
+            definition = {part: table[part] for part in wanted if table.get(part)}
+            dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **definition)
+        secrets = boto3.client("secretsmanager")
+        secrets.create_secret(Name="api-key", SecretString="kin_test")
+        secrets.create_secret(Name="signing-keys", SecretString="A" * 64)
+        services = build(Settings.from_env(ENVIRON))
+        services.storage.put(Scope.MEDIA, video_key(HASH, "master.m3u8"), b"#EXTM3U\n")
+        services.storage.put(Scope.MEDIA, video_key(HASH, "video/r240_h264/seg_0.m4s"), b"segment")
+        with TestClient(create_app(services), follow_redirects=False) as client:
+            yield client
+
+
+def test_playlists_come_from_the_api_and_segments_from_s3(client):
+    assert client.get(f"/stream/{HASH}/master.m3u8").content == b"#EXTM3U\n"
+    answer = client.get(f"/stream/{HASH}/video/r240_h264/seg_0.m4s", headers={"Range": "bytes=0-1"})
+    target = urlsplit(answer.headers["location"])
+    assert (answer.status_code, answer.content) == (302, b"")
+    assert target.hostname.startswith("kinora-media.")
+    assert target.path.endswith("/video/r240_h264/seg_0.m4s")
+    assert int(parse_qs(target.query)["X-Amz-Expires"][0]) <= 3600
+    head = client.head(f"/stream/{HASH}/video/r240_h264/seg_0.m4s")
+    assert (head.status_code, head.headers["content-length"]) == (200, "7")
+
+
+def test_uploads_are_sent_on_to_s3(client):
+    target = client.post("/api/uploads", json={"key": "a b+é.mov"}, headers=KEY).json()
+    assert urlsplit(target["url"]).path == "/uploads/a%20b%2B%C3%A9.mov"
+    assert (target["method"], target["needs_api_key"]) == ("PUT", False)
+    answer = client.put("/api/uploads/cat.jpg", headers=KEY)
+    assert (answer.status_code, urlsplit(answer.headers["location"]).hostname.split(".")[0]) == (307, "kinora-source")
+
+
+def test_readiness_asks_the_real_dependencies(client):
+    assert client.get("/readyz").json()["driver"] == "aws"
+    boto3.client("s3").delete_object(Bucket="kinora-media", Key=video_key(HASH, "master.m3u8"))
+    boto3.client("s3").delete_object(Bucket="kinora-media", Key=video_key(HASH, "video/r240_h264/seg_0.m4s"))
+    boto3.client("s3").delete_bucket(Bucket="kinora-media")
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+
+
+def test_lists_are_empty_at_first(client):
+    assert client.get("/api/media", headers=KEY).json() == {"media": [], "cursor": None}
+    assert client.get("/api/jobs", headers=KEY).json() == {"jobs": [], "cursor": None}
