@@ -18,6 +18,7 @@ from kinora.media.image_open import decoding, field, load, reading
 from kinora.media.sniffed import Sniffed
 from kinora.settings import ImageVariant
 
+_MAX_FRAMES = 2000  # libvips needs about 300 kB to shrink each, however small it is
 _HEVC_TYPES = {"image/heic", "image/heif"}
 _PAGED_TYPES = {"image/gif", "image/webp", "image/tiff"}
 _ANIMATED_TYPES = {"image/gif", "image/webp"}
@@ -56,6 +57,8 @@ def inspect(file: BinaryIO, sniffed: Sniffed, *, max_pixels: int) -> ImageInfo:
         if field(image, "orientation", 1) >= 5:
             width, height = height, width
         info = ImageInfo(width, height, frames, bool(image.hasalpha()))
+    if frames > _MAX_FRAMES:
+        raise LimitExceeded(public_message=f"The picture has {frames} frames; allowed are {_MAX_FRAMES}.")
     if width * height * frames > max_pixels:
         raise LimitExceeded(
             f"{width} × {height} × {frames} pixels, allowed are {max_pixels}",

@@ -106,15 +106,15 @@ def test_still_formats_show_the_first_frame(image_format):
         assert difference(still.convert("RGB"), Image.new("RGB", (40, 30), COLOURS[0])) < 4
 
 
-def test_more_frames_than_are_shrunk_one_by_one():
-    frames = [Image.new("L", (24, 16), 2 * at % 256) for at in range(1100)]
+def test_a_thousand_frames():
+    frames = [Image.new("L", (24, 16), 2 * at % 256) for at in range(1000)]
     content = animation("GIF", frames, 20)
-    assert info(content).frames == 1100
+    assert info(content).frames == 1000
 
     (picture,) = made(content, [ImageVariant("tiny", 12)], ["webp"])
 
     result = frames_of(picture.data)
-    assert sum(delay for _, delay in result) == 1100 * 20
+    assert sum(delay for _, delay in result) == 1000 * 20
     assert result[-1][0].size == (12, 8)
 
 

@@ -120,6 +120,13 @@ def test_a_bomb_takes_no_memory(tmp_path):
     assert int(done.stdout) < 60_000
 
 
+def test_tiny_frames_without_end_are_refused():
+    frame = b"!\xf9\x04\0\2\0\0\0,\0\0\0\0\1\0\1\0\0\2\2\x44\1\0"
+    content = b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff" + frame * 20_000 + b";"
+    with pytest.raises(LimitExceeded, match="20000 frames"):
+        made(content)
+
+
 def test_the_header_is_enough_to_inspect():
     for content in (
         saved(photo(2000, 1500), "PNG"),
