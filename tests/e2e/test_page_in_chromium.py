@@ -1,0 +1,93 @@
+"""The console page in a real browser: upload a photo and a video, see them, play the video, in both ways of playing HLS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.chromium import EXECUTABLE, chromium
+from tests.e2e.instance import kinora_up
+from tests.pictures import picture
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("e2e"),
+    pytest.mark.skipif(EXECUTABLE is None, reason="no Chromium on this machine"),
+]
+
+MEDIA = Path(__file__).parents[1] / "media"
+HLS_JS = Path(__file__).parents[2] / "shared/kinora/api/static/vendor/hls.min.js"
+ENCODING_SECONDS = 60
+LOADED_PICTURES = "[...document.querySelectorAll('#media img')].filter((one) => one.naturalWidth > 0).length"
+VIDEO = "document.querySelector('#stage video')"
+FRAMES = f"({VIDEO}.getVideoPlaybackQuality().totalVideoFrames)"
+
+
+@pytest.fixture(scope="module")
+def kinora(tmp_path_factory):
+    with kinora_up(tmp_path_factory.mktemp("kinora")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("chromium")) as running:
+        yield running
+
+
+def open_page(tab, kinora):
+    tab.open(f"{kinora.url}/#key={kinora.api_key}")
+    tab.wait_until("!document.querySelector('#console').hidden")
+
+
+def is_a_wait_for_a_segment(trouble):
+    """Whoever plays while the job is encoding may be told to come back: no trouble, though the console shows it."""
+    return "status of 503" in trouble and ".m4s" in trouble
+
+
+def play_and_seek(tab):
+    """Open the video's card, see it play, seek back and see it play on."""
+    tab.wait_until("document.querySelector('#media .video button')", ENCODING_SECONDS)
+    tab.click("#media .video button")
+    tab.wait_until(f"{VIDEO} && {VIDEO}.currentTime > 0.5 && {FRAMES} > 0")
+    assert tab.evaluate(f"{VIDEO}.error") is None
+    tab.evaluate(f"{VIDEO}.pause(), {VIDEO}.currentTime = 3.5")
+    tab.wait_until(f"!{VIDEO}.seeking && {VIDEO}.readyState >= 2")
+    frames = tab.evaluate(FRAMES)
+    tab.evaluate(f"{VIDEO}.play()")
+    tab.wait_until(f"{VIDEO}.currentTime > 4 && {FRAMES} > {frames}")
+
+
+def test_a_photo_and_a_video_are_uploaded_shown_and_played(kinora, browser, tmp_path):
+    photo = tmp_path / "photo é.jpg"
+    photo.write_bytes(picture(900, 600))
+    with browser.tab() as tab:
+        open_page(tab, kinora)
+        assert tab.evaluate("location.hash") == ""  # the key does not stay where it would be copied along
+        tab.choose_files("#files", photo, MEDIA / "bigbuckbunny.mp4")
+        tab.wait_until(f"{LOADED_PICTURES} === 2", ENCODING_SECONDS)
+        names = tab.evaluate("[...document.querySelectorAll('#media .name')].map((one) => one.textContent).sort()")
+        assert names == ["bigbuckbunny.mp4", "photo é.jpg"]
+        play_and_seek(tab)
+        assert tab.evaluate(f"{VIDEO}.currentSrc").startswith("blob:") is HLS_JS.exists()
+        tab.click("#viewer-close")
+        tab.wait_until("!document.querySelector('#viewer').open")
+        tab.click("#media .image button")
+        tab.wait_until("document.querySelector('#stage img')?.naturalWidth === 900")
+        assert [trouble for trouble in tab.troubles() if not is_a_wait_for_a_segment(trouble)] == []
+
+
+def test_without_hls_js_the_browser_plays_the_stream_itself(kinora, browser):
+    if kinora.job("uploads/bigbuckbunny.mp4") is None:
+        kinora.upload("bigbuckbunny.mp4", (MEDIA / "bigbuckbunny.mp4").read_bytes())
+    kinora.wait_for("uploads/bigbuckbunny.mp4", "ready")
+    with browser.tab() as tab:
+        if tab.evaluate("document.createElement('video').canPlayType('application/vnd.apple.mpegurl')") == "":
+            pytest.skip("this Chromium has no HLS of its own")
+        tab.call("Network.setBlockedURLs", urls=["*/hls.min.js"])
+        open_page(tab, kinora)
+        assert tab.evaluate("typeof Hls") == "undefined"
+        play_and_seek(tab)
+        assert tab.evaluate(f"{VIDEO}.currentSrc").endswith("/master.m3u8")
+        assert [trouble for trouble in tab.troubles() if "hls.min.js" not in trouble] == []
