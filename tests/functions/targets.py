@@ -20,8 +20,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 import samcli
+from botocore import UNSIGNED
+from botocore.config import Config
 from samtranslator.yaml_helper import yaml_parse
 
 from kinora import bootstrap
@@ -185,12 +188,11 @@ class Endpoint:
     """`sam local start-lambda` (FUNCTIONS_ENDPOINT=http://127.0.0.1:3001) or a deployed stack (FUNCTIONS_STACK=kinora-dev)."""
 
     def __init__(self) -> None:
-        import boto3
-
         address = os.environ.get("FUNCTIONS_ENDPOINT")
         self._stack = os.environ.get("FUNCTIONS_STACK")
         self._formation = boto3.client("cloudformation") if self._stack else None
-        self._lambda = boto3.client("lambda", endpoint_url=address)
+        unsigned = Config(signature_version=UNSIGNED, region_name="us-east-1") if address else None
+        self._lambda = boto3.client("lambda", endpoint_url=address, config=unsigned)
 
     @staticmethod
     def why_not() -> str | None:

@@ -32,7 +32,7 @@ IDLE = {
 }
 
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("permissions")]
 
 
 class Way:

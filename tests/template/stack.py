@@ -63,7 +63,11 @@ def of_type(kind: str) -> dict[str, dict[str, Any]]:
 def variables(function: str) -> dict[str, Any]:
     """The environment of a function: the common one and its own."""
     common = written()["Globals"]["Function"]["Environment"]["Variables"]
-    return common | properties(f"{function}Function")["Environment"]["Variables"]
+    return common | own_variables(function)
+
+
+def own_variables(function: str) -> dict[str, Any]:
+    return properties(f"{function}Function").get("Environment", {}).get("Variables", {})
 
 
 def statements(function: str) -> list[dict[str, Any]]:

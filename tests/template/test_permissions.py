@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.template.stack import FUNCTIONS, may, of_type, properties, statements, text
+from tests.template.stack import FUNCTIONS, may, of_type, own_variables, properties, statements, text
 
 SOURCE = f"arn:aws:s3:::{text(properties('SourceBucket')['BucketName'])}"
 MEDIA = f"arn:aws:s3:::{text(properties('MediaBucket')['BucketName'])}"
@@ -75,7 +75,7 @@ def test_who_reads_a_bucket_may_list_it_so_that_a_missing_object_is_not_forbidde
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_queues_and_tables_in_the_environment_are_those_a_function_may_use(function):
-    named = properties(f"{function}Function")["Environment"]["Variables"]
+    named = own_variables(function)
     queues = {text(value) for name, value in named.items() if name.endswith("_QUEUE")}
     sends = {one.split(".")[0] for one in may(function, "sqs:SendMessage") if "DeadLetters" not in one}
     assert queues == sends
