@@ -8,9 +8,8 @@ from __future__ import annotations
 import io
 from typing import Any, BinaryIO
 
-import pyvips
-
 from kinora.errors import CorruptMedia
+from kinora.media.libvips import pyvips
 
 _BANDS = {"L": 1, "LA": 2, "La": 2, "RGB": 3, "RGBA": 4, "RGBa": 4}
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyvips
-
 from kinora.media.image_geometry import Target
 from kinora.media.image_open import field
+from kinora.media.libvips import pyvips
 
 
 def shrink_roll(roll: Any, target: Target) -> Any:
@@ -34,4 +33,4 @@ def _shrink(roll: Any, count: int, height: int, target: Target) -> Any:
     frames = [pixels.crop(left, page * height + top, shown_width, shown_height) for page in range(count)]
     frames = [frame.resize(horizontally, vscale=vertically) for frame in frames]
     shrunk = pyvips.Image.arrayjoin(frames, across=1)
-    return (shrunk.unpremultiply() if has_alpha else shrunk).cast("uchar")
+    return (shrunk.unpremultiply() if has_alpha else shrunk).rint().cast("uchar")

@@ -1,7 +1,6 @@
 """Opens pictures with libvips: the loader is forced from the sniffed type, bytes are fetched as they are needed.
 
-Called by the other image rooms. Setting libvips up for the whole process happens here: no operation cache, few threads, and only
-loaders that its authors fuzz, besides SVG, which callers allow or not.
+Called by the other image rooms; what libvips and the file object complain about becomes errors that callers can tell apart.
 """
 
 from __future__ import annotations
@@ -11,9 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-import pyvips
-
 from kinora.errors import CorruptMedia, LimitExceeded, UnsupportedMedia
+from kinora.media.libvips import pyvips
 from kinora.media.sniffed import Sniffed
 
 LOADERS = {
@@ -30,11 +28,6 @@ LOADERS = {
 # These formats are held in memory whole while they are read.
 _HELD = {"image/gif", "image/webp", "image/heic", "image/heif", "image/svg+xml"}
 _MAX_HELD_BYTES = 128 * 1024 * 1024
-
-pyvips.cache_set_max(0)
-pyvips.concurrency_set(2)
-pyvips.block_untrusted_set(True)
-pyvips.operation_block_set("VipsForeignLoadSvg", False)
 
 
 class _Reading:

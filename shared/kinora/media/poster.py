@@ -5,12 +5,11 @@ Only key frames at a few places near the start are read and decoded, however lon
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any, BinaryIO
 
 import av
-import pyvips
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.frame import VideoFrame
@@ -18,6 +17,7 @@ from av.video.stream import VideoStream
 
 from kinora.errors import CorruptMedia, LimitExceeded
 from kinora.media.container import decoding, open_original
+from kinora.media.libvips import pyvips
 
 _LONG_EDGE = 1280
 _QUALITY = 85
@@ -28,6 +28,7 @@ _LONGEST_SEARCH = 1000  # packets in which a key frame must appear
 _LARGEST_FRAME = 16384 * 8192  # pixels; twice 8K each way
 _DARKEST, _FLATTEST = 24.0, 8.0  # mean and deviation of 8-bit brightness, below which a picture shows nothing
 _NOT_FILM = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+_Candidates = Callable[[InputContainer, VideoStream], Iterator[VideoFrame]]
 _UNKNOWN_MATRIX = {2, 3}  # H.273: unspecified, reserved
 _BT709, _BT601 = 1, 6
 
@@ -38,21 +39,29 @@ def make_poster(file: BinaryIO, demuxer: str, *, rotation: int | None = None) ->
     `rotation` is clockwise in degrees, as in `VideoSource.rotation`; None means what the video itself says.
     Raises CorruptMedia if no picture can be decoded, LimitExceeded if one would be too large to decode.
     """
+    picture = _best(file, demuxer, rotation, _key_frames)
+    if picture is None:
+        picture = _best(file, demuxer, rotation, _first_frames)
+    if picture is None:
+        raise CorruptMedia("no picture can be decoded", public_message="No picture of the video can be decoded.")
+    jpeg: bytes = picture.jpegsave_buffer(Q=_QUALITY, optimize_coding=True, keep="none")
+    return jpeg
+
+
+def _best(file: BinaryIO, demuxer: str, rotation: int | None, candidates: _Candidates) -> Any:
+    """The first candidate that is neither dark nor flat, else the one with most contrast; None without any."""
     best, most = None, -1.0
     with open_original(file, demuxer) as container, decoding():
         stream = _film(container)
-        for frame in _candidates(container, stream):
+        for frame in candidates(container, stream):
             picture = _render(frame, stream, rotation)
-            contrast = float(picture.colourspace("b-w").deviate())
-            if contrast > _FLATTEST and picture.colourspace("b-w").avg() > _DARKEST:
-                best = picture
-                break
+            brightness = picture.colourspace("b-w")
+            contrast = float(brightness.deviate())
+            if contrast > _FLATTEST and brightness.avg() > _DARKEST:
+                return picture
             if contrast > most:
                 best, most = picture, contrast
-    if best is None:
-        raise CorruptMedia("no picture can be decoded", public_message="No picture of the video can be decoded.")
-    jpeg: bytes = best.jpegsave_buffer(Q=_QUALITY, optimize_coding=True, keep="none")
-    return jpeg
+    return best
 
 
 def _film(container: InputContainer) -> VideoStream:
@@ -67,22 +76,20 @@ def _film(container: InputContainer) -> VideoStream:
     return stream
 
 
-def _candidates(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Different key frames from the start on; if none can be had, whatever decodes first."""
+def _key_frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Different key frames, from the very first one on."""
     seen = set()
     stream.codec_context.skip_frame = "NONKEY"
-    for place in _places(container, stream):
+    for count, place in enumerate(_places(container, stream)):
         try:
-            container.seek(place, stream=stream)
+            if count > 0:
+                container.seek(place, stream=stream)
             frame = _key_frame(container, stream)
         except av.FFmpegError:
             continue
         if frame is not None and frame.pts not in seen:
             seen.add(frame.pts)
             yield frame
-    if not seen:
-        stream.codec_context.skip_frame = "DEFAULT"
-        yield from _any_frame(container, stream)
 
 
 def _places(container: InputContainer, stream: VideoStream) -> list[int]:
@@ -106,8 +113,8 @@ def _key_frame(container: InputContainer, stream: VideoStream) -> VideoFrame | N
     return None
 
 
-def _any_frame(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    container.seek(stream.start_time or 0, stream=stream)
+def _first_frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Whatever decodes first, for streams in which no key frame is marked or sound."""
     for count, packet in enumerate(container.demux(stream)):
         try:
             frames = packet.decode()
