@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from heapq import heappop, heappush
 from itertools import chain
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import av
 from av.container import InputContainer
@@ -112,15 +113,17 @@ class _Run:
 
 @contextmanager
 def _pictures_from(file: BinaryIO, plan: Plan, video: VideoSource, entry: int) -> Iterator[Iterator[TimedPicture]]:
-    with open_original(file, plan.probe.container) as container:
+    demuxer = plan.probe.container
+    with open_original(file, demuxer) as container:
         stream = _threaded(only_stream(container, video.index))
-        packets = None if entry == plan.entries[0] else _seek(container, stream, entry)
+        packets = None if entry == plan.entries[0] else _seek(container, stream, entry, demuxer)
         if packets is not None:
-            yield _decode(stream, packets)
+            yield _decode(stream, packets, demuxer)
             return
-    with open_original(file, plan.probe.container) as container:
+    with open_original(file, demuxer) as container:
         stream = _threaded(only_stream(container, video.index))
-        yield _decode(stream, _skip_to_entry(_packets(container, stream), entry) or _packets(container, stream))
+        packets = _skip_to_entry(_packets(container, stream), entry, demuxer)
+        yield _decode(stream, packets or _packets(container, stream), demuxer)
 
 
 def _threaded(stream: VideoStream) -> VideoStream:
@@ -129,22 +132,22 @@ def _threaded(stream: VideoStream) -> VideoStream:
     return stream
 
 
-def _seek(container: InputContainer, stream: VideoStream, entry: int) -> Iterator[Packet[VideoStream]] | None:
+def _seek(container: InputContainer, stream: VideoStream, entry: int, demuxer: str) -> Iterator[Packet[VideoStream]] | None:
     """Packets from the entry keyframe on; None if no seek finds it, as in containers without any order of time."""
     for seconds in _STEPS_BACK:
         try:
             container.seek(entry - round(seconds / (stream.time_base or 1)), stream=stream)
         except av.FFmpegError:
             return None
-        packets = _skip_to_entry(_packets(container, stream), entry)
+        packets = _skip_to_entry(_packets(container, stream), entry, demuxer)
         if packets is not None:
             return packets
     return None
 
 
-def _skip_to_entry(packets: Iterator[Packet[VideoStream]], entry: int) -> Iterator[Packet[VideoStream]] | None:
+def _skip_to_entry(packets: Iterator[Packet[VideoStream]], entry: int, demuxer: str) -> Iterator[Packet[VideoStream]] | None:
     for packet in packets:
-        pts = picture_pts(packet)
+        pts = picture_pts(packet, demuxer)
         if pts is None or not packet.is_keyframe:
             continue
         if pts == entry:
@@ -159,19 +162,22 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[
     try:
         yield from container.demux(stream)
     except av.FFmpegError:
-        last: Packet[VideoStream] = Packet()
+        last: Packet[Any] = Packet()
         last.stream = stream
         yield last
 
 
-def _decode(stream: VideoStream, packets: Iterator[Packet[VideoStream]]) -> Iterator[TimedPicture]:
+def _decode(stream: VideoStream, packets: Iterator[Packet[VideoStream]], demuxer: str) -> Iterator[TimedPicture]:
+    counted: list[int] = []
     for packet in packets:
+        if demuxer == "avi" and packet.size and packet.dts is not None:
+            heappush(counted, packet.dts)
         try:
             pictures = stream.decode(packet)
         except av.FFmpegError:
             continue
         for picture in pictures:
-            yield picture_time(picture), picture
+            yield heappop(counted) if counted else picture_time(picture), picture
 
 
 def _black(video: VideoSource) -> VideoFrame:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
 
 import av
@@ -36,11 +36,29 @@ def read_picture_times(file: BinaryIO, demuxer: str, stream_index: int) -> list[
     """List the pictures of one stream in decode order, as far as the file really goes; raises CorruptMedia."""
     size = file.seek(0, 2)
     source = _SampleSkipper(file)
+    is_reordered = False
+    times: list[PictureTime] = []
     with open_original(cast("BinaryIO", source), demuxer) as container:
         if demuxer == "mov":
             source.skip(_sample_ranges(container))
-        packets = _packets(container, only_stream(container, stream_index))
-        return [time for packet in packets if (time := _picture_time(packet, size)) is not None]
+        for packet in _packets(container, only_stream(container, stream_index)):
+            pts = picture_pts(packet, demuxer)
+            is_cut_off = packet.pos is not None and packet.pos + packet.size > size
+            if pts is not None and packet.size and not is_cut_off:
+                is_reordered |= pts != packet.pts and packet.pts is not None
+                times.append(PictureTime(pts, max(packet.duration or 0, 0), packet.is_keyframe, not packet.is_discard))
+    return _with_one_entry(times) if is_reordered else times
+
+
+def picture_pts(packet: Packet[VideoStream], demuxer: str) -> int | None:
+    """The presentation time of a packet. AVI stores none: there the n-th picture shown has the time of the n-th stored."""
+    return packet.dts if packet.pts is None or demuxer == "avi" else packet.pts
+
+
+def _with_one_entry(times: list[PictureTime]) -> list[PictureTime]:
+    """Where pictures are counted and reordered, only decoding from the start counts right."""
+    first = next((place for place, time in enumerate(times) if time.is_keyframe), 0)
+    return [replace(time, is_keyframe=place == first) for place, time in enumerate(times)]
 
 
 def only_stream(container: InputContainer, index: int) -> VideoStream:
@@ -57,19 +75,6 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[
         yield from container.demux(stream)
     except av.FFmpegError:
         return
-
-
-def _picture_time(packet: Packet[VideoStream], file_size: int) -> PictureTime | None:
-    pts = picture_pts(packet)
-    is_cut_off = packet.pos is not None and packet.pos + packet.size > file_size
-    if pts is None or packet.size == 0 or is_cut_off:
-        return None
-    return PictureTime(pts, max(packet.duration or 0, 0), packet.is_keyframe, not packet.is_discard)
-
-
-def picture_pts(packet: Packet[VideoStream]) -> int | None:
-    """The presentation time of a packet; containers that store none (AVI) show pictures in decode order."""
-    return packet.dts if packet.pts is None else packet.pts
 
 
 def _sample_ranges(container: InputContainer) -> Iterable[tuple[int, int]]:

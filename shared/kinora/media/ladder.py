@@ -17,8 +17,8 @@ _REFERENCE_RATE = 6_000_000  # bits per second that 1920×1080 at 30 frames per 
 _REFERENCE_PIXELS = 1920 * 1080
 _LOWEST_RATE = 64_000
 _FULLEST_BUFFER = Fraction(9, 10)  # x264 starts every segment with its buffer this full
-_SAMPLE_OVERHEAD = 20  # bytes of headers per picture in a fragment, and 200 per fragment
-_FRAGMENT_OVERHEAD = 200
+_SAMPLE_OVERHEAD = 20  # bytes of headers per picture in a fragment, and those that every fragment has once
+_FRAGMENT_OVERHEAD = 1000
 # ITU-T H.264 table A-1: level_idc, macroblocks per second, macroblocks per picture, kbit/s in Main profile, DPB macroblocks
 _LEVELS = (
     (10, 1485, 99, 64, 396),
@@ -72,7 +72,7 @@ def _rendition(video: VideoSource, rung: int, frame_rate: Fraction, durations: S
         height=height,
         crf=CRF,
         max_rate=max_rate,
-        buffer_size=max_rate,
+        buffer_size=max_rate // 2,
         codecs=f"avc1.6400{_level(width, height, frame_rate, max_rate):02x}",
         bandwidth=_bandwidth(max_rate, frame_rate, durations),
         frame_rate=round(float(frame_rate), 3),
@@ -92,10 +92,10 @@ def _max_rate(pixels: int, frame_rate: Fraction) -> int:
 
 
 def _bandwidth(max_rate: int, frame_rate: Fraction, durations: Sequence[Fraction]) -> int:
-    """Peak rate in the sense of RFC 8216 §4.3.4.2: a full buffer more than the capped rate, over the shortest window."""
-    window = max(min(durations), Fraction(round(max(durations)), 2), Fraction(1, 2))
-    overhead = 8 * (frame_rate * _SAMPLE_OVERHEAD + _FRAGMENT_OVERHEAD / window)
-    return ceil(max_rate * (1 + _FULLEST_BUFFER / window) + overhead)
+    """What no segment exceeds (RFC 8216 §4.3.4.2): the capped rate and a full buffer more, spent in the shortest segment."""
+    shortest = min(durations)
+    overhead = 8 * (frame_rate * _SAMPLE_OVERHEAD + _FRAGMENT_OVERHEAD / shortest)
+    return ceil(max_rate * (1 + _FULLEST_BUFFER / 2 / shortest) + overhead)
 
 
 def _level(width: int, height: int, frame_rate: Fraction, max_rate: int) -> int:

@@ -38,6 +38,7 @@ class VideoSource:
     color_space: str
     color_range: str
     interlaced: bool = False
+    variable_rate: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def _video_source(container: InputContainer, stream: VideoStream, seconds: float
     if picture is None:
         raise CorruptMedia("no picture can be decoded", public_message="No picture of the video can be decoded.")
     time_base = stream.time_base or Fraction(1, av.time_base)
-    start = picture_time(picture)
+    start = 0 if container.format.name == "avi" else picture_time(picture)
     rotation = -round(picture.rotation / 90) * 90 % 360
     width, height = _shown_size(picture, stream.sample_aspect_ratio or Fraction(1), rotation)
     context = stream.codec_context

@@ -1,0 +1,118 @@
+"""Small video originals for tests, made on first use by an FFmpeg of its own: every frame shows its number.
+
+`clip(name)` gives the file; a name is a row of the table below. Files are kept for the life of the process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import imageio_ffmpeg
+
+DEMUXERS = {
+    ".mp4": "mov",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "matroska",
+    ".ts": "mpegts",
+    ".avi": "avi",
+    ".flv": "flv",
+    ".mpg": "mpeg",
+}
+_QUICK = "-c:v libx264 -preset ultrafast -bf 0"
+_REORDERED = "-c:v libx264 -preset ultrafast -bf 3 -b_strategy 0 -x264-params scenecut=0"
+_SOUND = "-f lavfi -i sine=r=48000:d=3 -c:a aac"
+_VARIABLE = "-vf select='not(mod(n,3))+not(mod(n,7))+lt(n,20)' -fps_mode vfr"
+
+
+def _source(seconds: float, rate: str = "30", size: str = "192x108") -> str:
+    return f"-f lavfi -i testsrc2=s={size}:r={rate}:d={seconds}"
+
+
+# name: (file type, arguments); a pair in braces is another clip that is read as input
+_RECIPES: dict[str, tuple[str, str]] = {
+    "film": (".mp4", f"{_source(9, '24000/1001')} {_REORDERED} -g 48"),
+    "pal": (".mp4", f"{_source(5, '25')} {_REORDERED} -g 50"),
+    "ntsc": (".mp4", f"{_source(9, '30000/1001')} {_REORDERED} -g 60"),
+    "even": (".mp4", f"{_source(9)} {_QUICK} -g 30"),
+    "fast": (".mp4", f"{_source(5, '60000/1001')} {_REORDERED} -g 120"),
+    "slow": (".mp4", f"{_source(30, '1')} {_REORDERED} -g 3"),
+    "variable": (".mp4", f"{_source(12)} {_VARIABLE} {_REORDERED} -g 40"),
+    "variable_mkv": (".mkv", f"{_source(12)} {_VARIABLE} {_REORDERED} -g 40"),
+    "rotated": (".mp4", "-display_rotation 90 -i {even} -c copy"),
+    "upside_down": (".mp4", "-display_rotation 180 -i {half_second} -c copy"),
+    "portrait": (".mp4", f"{_source(2, size='108x192')} {_QUICK}"),
+    "odd": (".mkv", f"{_source(2, size='175x99')} {_QUICK} -pix_fmt yuv444p"),
+    "anamorphic": (".mp4", f"{_source(1, size='144x96')} -vf setsar=16/9 {_QUICK}"),
+    "tiny": (".mkv", f"{_source(1, size='16x16')} {_QUICK}"),
+    "one_frame": (".mp4", f"{_source(1)} {_QUICK} -frames:v 1"),
+    "half_second": (".mp4", f"{_source(0.5)} {_REORDERED}"),
+    "front": (".mp4", f"{_source(2)} {_QUICK} -movflags faststart"),
+    "fragmented": (".mp4", f"{_source(9)} {_REORDERED} -g 60 -movflags frag_keyframe+empty_moov"),
+    "late_start": (".mp4", f"{_source(3)} {_SOUND} {_QUICK} -output_ts_offset 7.5"),
+    "late_start_ts": (".ts", f"{_source(9)} {_REORDERED} -g 60 -output_ts_offset 100"),
+    "trimmed": (".mp4", "-ss 1.3 -i {film} -c copy"),
+    "long_gop": (".mp4", f"{_source(25)} {_REORDERED} -g 9999"),
+    "long_gop_ts": (".ts", f"{_source(14)} {_REORDERED} -g 9999"),
+    "open_gop": (".mp4", f"{_source(9)} {_REORDERED}:open-gop=1 -g 50"),
+    "open_gop_ts": (".ts", f"{_source(9)} {_REORDERED}:open-gop=1 -g 50"),
+    "open_gop_mkv": (".mkv", f"{_source(9)} {_REORDERED}:open-gop=1 -g 50"),
+    "open_gop_hevc": (
+        ".mp4",
+        f"{_source(9)} -c:v libx265 -preset ultrafast -x265-params open-gop=1:keyint=50:bframes=3:log-level=none",
+    ),
+    "open_gop_mpeg2": (".mpg", f"{_source(9, '25')} -c:v mpeg2video -g 12 -bf 2"),
+    "film_mov": (".mov", f"{_source(5, '24000/1001')} {_REORDERED} -g 48"),
+    "film_mkv": (".mkv", f"{_source(9, '24000/1001')} {_REORDERED} -g 48"),
+    "prores": (".mov", f"{_source(2)} -c:v prores_ks -profile:v 2"),
+    "ten_bit": (".mkv", f"{_source(2)} {_QUICK} -pix_fmt yuv422p10le"),
+    "full_range": (".mp4", f"{_source(1)} {_QUICK} -pix_fmt yuvj420p"),
+    "pq": (
+        ".mkv",
+        f"{_source(1)} -vf setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc {_QUICK} -pix_fmt yuv420p10le",
+    ),
+    "vp8": (".webm", f"{_source(9)} -c:v libvpx -deadline realtime -cpu-used 8 -auto-alt-ref 1 -lag-in-frames 16 -g 60"),
+    "vp9": (".webm", f"{_source(9)} -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 60"),
+    "av1": (".webm", f"{_source(2)} -c:v libaom-av1 -cpu-used 8 -usage realtime -g 30"),
+    "transport": (".ts", f"{_source(9)} {_SOUND} {_REORDERED} -g 60"),
+    "interlaced_ts": (".ts", f"{_source(5, '25')} -vf interlace -c:v mpeg2video -g 12 -bf 2 -flags +ildct+ilme"),
+    "mpeg4_avi": (".avi", f"{_source(9)} -c:v mpeg4 -g 60 -bf 2"),
+    "mjpeg_avi": (".avi", f"{_source(5)} -c:v mjpeg"),
+    "h264_avi": (".avi", f"{_source(9)} {_REORDERED} -g 60"),
+    "flash": (".flv", f"{_source(9)} {_REORDERED} -g 60"),
+    "with_cover": (".mp4", "-i {even} -i {one_frame} -map 0 -map 1 -c:v:0 copy -c:v:1 mjpeg -disposition:v:1 attached_pic"),
+}
+NAMES = tuple(_RECIPES)
+
+
+@cache
+def _folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="kinora-clips-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
+def clip(name: str) -> Path:
+    """The file of that clip; made at the first call."""
+    suffix, arguments = _RECIPES[name]
+    target = _folder() / f"{name}{suffix}"
+    words = [str(clip(word[1:-1])) if word.startswith("{") else word for word in arguments.split()]
+    words = [word.strip("'") if not word.startswith("select=") else word for word in words]
+    ffmpeg("-y", *words, "-threads", "1", str(target))
+    return target
+
+
+def demuxer_of(path: Path) -> str:
+    return DEMUXERS[path.suffix]
+
+
+def ffmpeg(*arguments: str) -> str:
+    """Run the independent FFmpeg and give its standard output."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
