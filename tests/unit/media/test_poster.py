@@ -26,6 +26,7 @@ DEMUXERS = {
     "mpegts": "mpegts",
     "avi": "avi",
     "ogg": "ogg",
+    "flv": "flv",
 }
 
 
@@ -94,10 +95,11 @@ def test_containers(container):
     assert difference(result, scene("teal")) < 12
 
 
-def test_the_first_picture_that_shows_something_is_taken():
+@pytest.mark.parametrize("container", ["mp4", "matroska", "mpegts", "avi", "flv"])
+def test_the_first_picture_that_shows_something_is_taken(container):
     black, flat = Image.new("RGB", (160, 96)), Image.new("RGB", (160, 96), (90, 120, 150))
-    content = clip([black] * 10 + [flat] * 10 + [scene("teal")] * 10 + [scene("orange")] * 30)
-    assert difference(cover(content), scene("teal")) < 12
+    content = clip([black] * 10 + [flat] * 10 + [scene("teal")] * 10 + [scene("orange")] * 30, container)
+    assert difference(cover(content, container), scene("teal")) < 12
 
 
 def test_a_first_picture_that_shows_something_is_good_enough():
