@@ -5,6 +5,7 @@ running, `kinora put` live in it; HTTP is not part of it.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -96,7 +97,7 @@ class House:
         self._tables.close()
 
     def _make_workers(self, lock: InstanceLock) -> list[WorkerProcess]:
-        log = None if self._options.verbose else self._stack.enter_context(_open_log(self._data / LOG_FILE))
+        log = sys.stderr if self._options.verbose else self._stack.enter_context(_open_log(self._data / LOG_FILE))
         kept = (lock.descriptor,)
         background = [
             WorkerProcess(log=log, niceness=BACKGROUND_NICENESS, keep_open=kept) for _ in range(self._options.worker_count)

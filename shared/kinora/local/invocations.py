@@ -64,12 +64,12 @@ class Invocations:
         with self._database.write() as connection:
             connection.execute("DELETE FROM local_invocations WHERE id = ?", (identifier,))
 
-    def postpone(self, identifier: int, seconds: float) -> None:
-        """It failed and is tried again after `seconds`."""
+    def postpone(self, identifier: int, seconds: float, *, failures: int = 1) -> None:
+        """It is tried again after `seconds`, as one that has failed `failures` times more."""
         with self._database.write() as connection:
             connection.execute(
-                "UPDATE local_invocations SET failures = failures + 1, due_at = ? WHERE id = ?",
-                (time.time() + seconds, identifier),
+                "UPDATE local_invocations SET failures = failures + ?, due_at = ? WHERE id = ?",
+                (failures, time.time() + seconds, identifier),
             )
 
 

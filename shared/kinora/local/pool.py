@@ -14,23 +14,27 @@ import sys
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from kinora.local.plan import Function
 from kinora.local.wire import receive_frame, send_frame
 
 _START_SECONDS = 30.0
+_END_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How an invocation ended: `response`, or `error` in the form of Lambda's error answers (`errorType`, `errorMessage`).
-    `abandoned` means that local mode itself was stopping."""
+    `abandoned` means that local mode itself was stopping, `killed` that somebody else killed the process (SIGKILL), which says
+    nothing about the work."""
 
     response: Any = None
     error: Mapping[str, Any] | None = None
     abandoned: bool = False
+    killed: bool = False
 
     @property
     def is_ok(self) -> bool:
@@ -40,8 +44,8 @@ class Outcome:
 class WorkerProcess:
     """One process. `invoke` is for one thread; `close` may come from another and ends an invocation under way."""
 
-    def __init__(self, *, log: IO[bytes] | None = None, niceness: int = 0, keep_open: Sequence[int] = ()) -> None:
-        """Output goes to `log`, or to the terminal if None. The process holds the descriptors `keep_open`, too."""
+    def __init__(self, *, log: IO[Any], niceness: int = 0, keep_open: Sequence[int] = ()) -> None:
+        """Output goes to `log`. The process holds the descriptors `keep_open`, too."""
         self._log = log
         self._niceness = niceness
         self._keep_open = tuple(keep_open)
@@ -82,10 +86,11 @@ class WorkerProcess:
             self._kill()
             return _failed("Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {timeout}.00 seconds")
         except (EOFError, OSError):
-            code = self._kill()
+            code = self._ended()
             if self._closed:
                 return Outcome(error={"errorType": "Local.Stopped", "errorMessage": "local mode was stopped"}, abandoned=True)
-            return _failed("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited with {_ending(code)}")
+            ended = _failed("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited with {_ending(code)}")
+            return replace(ended, killed=code == -signal.SIGKILL)
         return Outcome(response=answer.get("response"), error=answer.get("error"))
 
     def close(self) -> None:
@@ -102,8 +107,12 @@ class WorkerProcess:
         with self._lock:
             if self._closed:
                 raise EOFError
-            if self._channel is not None:
+            if self._channel is not None and self._process is not None and self._process.poll() is None:
                 return self._channel
+        self._kill()  # one that died while it had nothing to do costs no invocation
+        with self._lock:
+            if self._closed:
+                raise EOFError
             channel = self._start()
         channel.settimeout(_START_SECONDS)
         receive_frame(channel)
@@ -121,6 +130,15 @@ class WorkerProcess:
             )
         self._channel = ours
         return ours
+
+    def _ended(self) -> int:
+        """The exit code of the process that has closed its channel, which it does by ending."""
+        with self._lock:
+            process = self._process
+        if process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_END_SECONDS)
+        return self._kill()
 
     def _kill(self) -> int:
         """End the process for good and return its exit code."""

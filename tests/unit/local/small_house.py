@@ -45,11 +45,16 @@ def handler(event, context):
     failed = []
     for record in event["Records"]:
         body, count = json.loads(record["body"]), int(record["attributes"]["ApproximateReceiveCount"])
+        with open(os.path.join(os.environ["KINORA_DATA"], "notes"), "a+") as file:
+            file.seek(0)
+            before = sum(json.loads(line)[0] == body["name"] for line in file)
         note(body["name"], count, os.getpid())
         if count <= body.get("fail", 0):
             failed.append({"itemIdentifier": record["messageId"]})
         if count <= body.get("crash", 0):
             os._exit(1)
+        if before < body.get("stall", 0):
+            time.sleep(60)
         if count <= body.get("hang", 0):
             time.sleep(60)
     return {"batchItemFailures": failed}

@@ -140,10 +140,11 @@ def test_a_worker_does_not_outlive_its_owner(tmp_path: Path) -> None:
         tmp_path, "import os, time\ndef handler(e, c):\n    print(os.getpid(), flush=True); time.sleep(60)", timeout=60
     )
     owner = textwrap.dedent(f"""
+        import sys
         from pathlib import Path
         from kinora.local.plan import Function
         from kinora.local.pool import WorkerProcess
-        WorkerProcess().invoke(Function("only", Path({str(function.code)!r}), "handler.handler", 60, 128), {{}}, {{}})
+        WorkerProcess(log=sys.stdout).invoke(Function("only", Path({str(function.code)!r}), "handler.handler", 60, 128), {{}}, {{}})
     """)
     with subprocess.Popen([sys.executable, "-c", owner], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -24,7 +24,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     function = plan.function(arguments.function)
     event = _event(arguments.event)
     context.data.mkdir(parents=True, exist_ok=True)
-    worker = WorkerProcess(log=sys.stderr.buffer)
+    worker = WorkerProcess(log=sys.stderr)
     try:
         outcome = worker.invoke(function, event, function_environment(function, context.data, os.environ))
     finally:

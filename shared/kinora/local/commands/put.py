@@ -6,6 +6,7 @@ With an instance running on the data folder it does the work; with none, this pr
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from kinora.local.context import Context
 from kinora.local.environment import local_settings
 from kinora.local.house import House, Options
 from kinora.local.lock import InstanceLock, Running, running_instance
+from kinora.local.logs import log_to_terminal
 from kinora.local.putting import LOOK_SECONDS, Putting
 from kinora.secrets.base import SecretName
 from kinora.secrets.files import FileSecrets
@@ -26,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(context: Context, arguments: argparse.Namespace) -> int:
+    log_to_terminal(logging.ERROR)
     running = _wait_for_listener(context.data)
     if running is not None:
         services = build(local_settings(context.plan(), context.data, os.environ))

@@ -15,6 +15,7 @@ from kinora.errors import Unavailable
 from kinora.local.context import Context
 from kinora.local.house import LOG_FILE, House, Options
 from kinora.local.lock import InstanceLock
+from kinora.local.logs import log_to_terminal
 from kinora.local.putting import Putting
 from kinora.local.sources.base import Chaos
 from kinora.secrets.base import SecretName
@@ -35,8 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(context: Context, arguments: argparse.Namespace) -> int:
-    level = logging.DEBUG if arguments.verbose else logging.INFO
-    logging.getLogger("kinora.local").setLevel(level)
+    log_to_terminal(logging.DEBUG if arguments.verbose else logging.INFO)
     chaos = Chaos(deliver_twice=arguments.deliver_twice, shuffle=arguments.shuffle)
     options = Options(workers=max(0, arguments.workers), verbose=arguments.verbose, chaos=chaos)
     plan = context.plan()

@@ -13,6 +13,8 @@ from kinora.local.plan import Plan
 from kinora.local.pool import Outcome
 from kinora.local.sources.base import LocalQueues, Work, backoff
 
+_LONGEST_WAIT = 6 * 3600.0  # seconds; Lambda's own MaximumEventAgeInSeconds
+
 _logger = logging.getLogger("kinora.local")
 
 
@@ -50,6 +52,8 @@ class AsynchronousSource:
         function = self._plan.functions.get(invocation.function)
         if outcome.is_ok:
             self._invocations.remove(invocation.id)
+        elif outcome.killed and time.time() - invocation.created_at < _LONGEST_WAIT:
+            self._invocations.postpone(invocation.id, backoff(1), failures=0)
         elif function is not None and invocation.failures < function.retries:
             self._invocations.postpone(invocation.id, backoff(invocation.failures + 1))
         else:

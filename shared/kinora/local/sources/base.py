@@ -38,6 +38,9 @@ class LocalQueues(QueueReceiver, Protocol):
     def send_to(self, queue: str, body: str) -> None:
         """Put a message into a queue by the queue's own name."""
 
+    def give_back(self, queue: str, receipt: str, timeout: int) -> bool:
+        """As `change_visibility`, without counting the receive: the worker was killed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chaos:

@@ -38,6 +38,10 @@ class QueueSource:
     def _settle(self, messages: Sequence[Message], outcome: Outcome) -> None:
         if outcome.abandoned:
             return
+        if outcome.killed:
+            for message in messages:
+                self._queues.give_back(self._trigger.queue, message.receipt, round(backoff(message.receive_count)))
+            return
         identifiers = [message.id for message in messages]
         if not outcome.is_ok:
             failed = identifiers

@@ -63,6 +63,9 @@ class StreamSource:
                 self._busy = False
 
     def _advance(self, rows: Sequence[Row], outcome: Outcome) -> None:
+        if outcome.killed:
+            self._not_before = time.monotonic() + backoff(1)
+            return
         done = self._delivered(rows, outcome)
         self._outbox.delivered([position for position, _, _ in rows[:done]])
         if done == len(rows):
