@@ -17,12 +17,13 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from kinora.api.body import BodyReader
 from kinora.api.links import Links
 from kinora.api.schemas import UploadRequest, UploadTarget, UploadView
-from kinora.errors import AlreadyExists, InvalidInput, LimitExceeded, PreconditionFailed
+from kinora.errors import AlreadyExists, InvalidInput, LimitExceeded, NotFound, PreconditionFailed
 from kinora.model import Scope
 from kinora.object_keys import check_key
 from kinora.services import Services
 from kinora.storage.base import PutMode
 
+_TAKEN = "There is an original with this key already."
 _CONTENT_DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
 
 
@@ -34,9 +35,11 @@ def uploads_router(services: Services, links: Links) -> APIRouter:
         """Keys are given with or without the upload prefix."""
         return check_key(key if key.startswith(settings.upload_prefix) else settings.upload_prefix + key)
 
-    @router.post("", summary="Where to upload an original")
+    @router.post("", summary="Where to upload an original", responses={409: {"description": "The key is taken"}})
     def create_upload(wanted: UploadRequest) -> UploadTarget:
         key = source_key(wanted.key)
+        if not wanted.replace and _exists(services, key):  # said before gigabytes are sent for nothing
+            raise AlreadyExists(public_message=_TAKEN)
         headers = {} if wanted.replace else {"If-None-Match": "*"}
         if services.presigner is None:
             return UploadTarget(key=key, method="PUT", url=links.upload(key), headers=headers, needs_api_key=True)
@@ -74,11 +77,18 @@ def uploads_router(services: Services, links: Links) -> APIRouter:
         try:
             info = await to_thread.run_sync(lambda: services.storage.put(Scope.SOURCE, key, body, mode, sha256=sha256))
         except AlreadyExists as error:
-            raise PreconditionFailed(public_message="There is an original with this key already.") from error
+            raise PreconditionFailed(public_message=_TAKEN) from error
         view = UploadView(key=info.key, size=info.size, etag=info.etag)
         return JSONResponse(view.model_dump(), status.HTTP_201_CREATED, {"ETag": f'"{info.etag}"'})
 
     return router
+
+
+def _exists(services: Services, key: str) -> bool:
+    try:
+        return bool(services.storage.head(Scope.SOURCE, key))
+    except NotFound:
+        return False
 
 
 def _check_length(declared: str | None, limit: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from contextlib import contextmanager
 
 import pytest
@@ -174,6 +175,10 @@ def test_an_upload_target_is_offered(tmp_path):
         assert target["url"] == "/api/uploads/uploads/cat.jpg"
         sent = client.request(target["method"], target["url"], content=picture(), headers=client.key | target["headers"])
         assert sent.status_code == 201
+        taken = client.post("/api/uploads", json={"key": "cat.jpg"}, headers=client.key)
+        assert (taken.status_code, code_of(taken)) == (409, "already-exists")
+        replaced = client.post("/api/uploads", json={"key": "cat.jpg", "replace": True}, headers=client.key)
+        assert replaced.json()["headers"] == {}
         assert client.post("/api/uploads", json={"key": ""}, headers=client.key).status_code == 422
 
 
@@ -232,10 +237,13 @@ def test_signatures_come_first_and_hold_for_one_key_and_route(tmp_path):
 def test_the_page_and_its_parts(tmp_path):
     with kinora(tmp_path) as client:
         page = client.get("/")
-        assert "<h1>Kinora</h1>" in page.text
+        assert "<title>Kinora</title>" in page.text
         assert "default-src 'self'" in page.headers["content-security-policy"]
-        for part in ("style.css", "console.js", "client.js", "player.js", "icon.svg"):
-            assert client.get(f"/page/{part}").status_code == 200
+        parts = set(re.findall(r'(?:href|src)="(/page/[^"]+)"', page.text)) - {"/page/vendor/hls.min.js"}  # not everywhere
+        parts |= {f"/page/{name}" for name in re.findall(r'from "./([^"]+)"', client.get("/page/console.js").text)}
+        assert {"/page/style.css", "/page/console.js", "/page/client.js"} < parts
+        for part in parts:
+            assert client.get(part).status_code == 200
         assert client.get("/page/../access.py").status_code == 404
         assert client.get("/page/%2e%2e/access.py").status_code == 404
 

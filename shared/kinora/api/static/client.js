@@ -1,6 +1,8 @@
 // Talks to Kinora's API. Everything else on the page goes through here.
 
 const STORED = "kinora-api-key";
+const TAKEN = new Set([409, 412]); // the name was taken before, or while the file was on its way
+const MOST_NAMES = 100;
 
 export class ApiError extends Error {
   constructor(status, problem) {
@@ -39,16 +41,20 @@ export const removeMedia = (hash) => call(`/api/media/${hash}`, { method: "DELET
 
 /** Uploads a file and never replaces another: a taken name gets a number. `onProgress` receives 0 to 1. */
 export async function upload(file, onProgress) {
-  for (let attempt = 1; ; attempt += 1) {
-    const target = await call("/api/uploads", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ key: attempt === 1 ? file.name : numbered(file.name, attempt) }),
-    });
-    const status = await send(target, file, onProgress);
-    if (status !== 412 || attempt === 50) return target.key;
+  for (let attempt = 1; attempt <= MOST_NAMES; attempt += 1) {
+    try {
+      const target = await targetOf(attempt === 1 ? file.name : numbered(file.name, attempt));
+      await send(target, file, onProgress);
+      return target.key;
+    } catch (error) {
+      if (!TAKEN.has(error.status)) throw error;
+    }
   }
+  throw new Error("Too many originals have this name.");
 }
+
+const targetOf = (key) =>
+  call("/api/uploads", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ key }) });
 
 function numbered(name, number) {
   const dot = name.lastIndexOf(".");
@@ -65,7 +71,7 @@ function send(target, file, onProgress) {
     request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
     request.onerror = () => reject(new Error("The connection broke."));
     request.onload = () => {
-      if (request.status < 300 || request.status === 412) return resolve(request.status);
+      if (request.status < 300) return resolve();
       let problem = {};
       try { problem = JSON.parse(request.responseText); } catch { /* S3 answers XML */ }
       return reject(new ApiError(request.status, problem));

@@ -1,20 +1,19 @@
 // Plays a stream: hls.js where MediaSource exists, the browser's own HLS elsewhere (iOS) or when hls.js could not be had.
 
-/** Lets `video` play the multivariant playlist at `url`. `onTrouble` receives a sentence. Returns a function that stops it. */
-export function play(video, url, onTrouble) {
+const WAIT_MILLISECONDS = 2000; // segments may still be on their way: the browser's own HLS is started again after this
+const MOST_WAITS = 60;
+
+/** Lets `video` play the multivariant playlist at `url`. `tell` receives a sentence. Returns a function that stops it. */
+export function play(video, url, tell) {
   const Hls = globalThis.Hls;
-  if (Hls?.isSupported()) return playWithHlsJs(Hls, video, url, onTrouble);
-  if (video.canPlayType("application/vnd.apple.mpegurl")) {
-    video.src = url;
-    video.onerror = () => onTrouble(`The browser cannot play this: ${video.error?.message || "unknown reason"}`);
-    return () => { video.onerror = null; video.removeAttribute("src"); video.load(); };
-  }
-  onTrouble("This browser has no HLS of its own and hls.js is not installed. Run make setup and reload.");
+  if (Hls?.isSupported()) return playWithHlsJs(Hls, video, url, tell);
+  if (video.canPlayType("application/vnd.apple.mpegurl")) return playNatively(video, url, tell);
+  tell("This browser has no HLS of its own and hls.js is not installed. Run make setup and reload.");
   return () => {};
 }
 
-function playWithHlsJs(Hls, video, url, onTrouble) {
-  const retry = { maxNumRetry: 30, retryDelayMs: 1000, maxRetryDelayMs: 4000 }; // segments may still be on their way
+function playWithHlsJs(Hls, video, url, tell) {
+  const retry = { maxNumRetry: 30, retryDelayMs: 1000, maxRetryDelayMs: 4000 };
   const hls = new Hls({
     fragLoadPolicy: {
       default: { maxTimeToFirstByteMs: 15000, maxLoadTimeMs: 60000, timeoutRetry: retry, errorRetry: retry },
@@ -27,10 +26,34 @@ function playWithHlsJs(Hls, video, url, onTrouble) {
       recovered = true;
       hls.recoverMediaError();
     } else {
-      onTrouble(`Playback stopped: ${data.details}.`);
+      tell(`Playback stopped: ${data.details}.`);
     }
   });
   hls.loadSource(url);
   hls.attachMedia(video);
   return () => hls.destroy();
+}
+
+function playNatively(video, url, tell) {
+  let waits = 0;
+  let timer = 0;
+  const start = (at) => {
+    video.src = url;
+    if (at) video.currentTime = at;
+  };
+  video.onplaying = () => tell("");
+  video.onerror = () => {
+    waits += 1;
+    if (waits > MOST_WAITS) return tell(`The browser cannot play this: ${video.error?.message || "unknown reason"}`);
+    tell("Waiting for the next part…");
+    timer = setTimeout(start, WAIT_MILLISECONDS, video.currentTime);
+    return undefined;
+  };
+  start(0);
+  return () => {
+    clearTimeout(timer);
+    video.onerror = video.onplaying = null;
+    video.removeAttribute("src");
+    video.load();
+  };
 }
