@@ -10,6 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from kinora.errors import KinoraError
@@ -18,6 +19,7 @@ from kinora.local.pool import Outcome, WorkerProcess
 from kinora.local.sources.base import Source, Work
 
 LOOK_SECONDS = 0.05  # how often the database is asked whether anything was written
+RETRY_SECONDS = 1.0
 IDLE_SECONDS = 0.5  # how often the sources are asked for what is due by the clock
 
 _logger = logging.getLogger("kinora.local")
@@ -77,10 +79,10 @@ class Dispatcher:
                 self._run(worker, work)
             except KinoraError as error:
                 _logger.error("dispatcher: %s", error)  # noqa: TRY400 - a full disk or a locked database, not our bug
-                self._stopping.wait(1.0)
+                self._stopping.wait(RETRY_SECONDS)
             except Exception:
                 _logger.exception("dispatcher")
-                self._stopping.wait(1.0)
+                self._stopping.wait(RETRY_SECONDS)
 
     def _take(self, reserved: bool) -> Work | None:
         with self._taking:
@@ -96,11 +98,22 @@ class Dispatcher:
 
     def _run(self, worker: WorkerProcess, work: Work) -> None:
         try:
-            work.settle(self._invoke(worker, work))
+            self._settle(work, self._invoke(worker, work))
         finally:
             with self._news:
                 self._running -= 1
                 self._news.notify_all()
+
+    def _settle(self, work: Work, outcome: Outcome) -> None:
+        """Record how it ended, again and again while the database cannot: else a message would stay hidden for hours."""
+        while True:
+            try:
+                work.settle(outcome)
+                return
+            except KinoraError as error:
+                _logger.error("dispatcher: %s", error)  # noqa: TRY400 - a full disk or a locked database, not our bug
+                if self._stopping.wait(RETRY_SECONDS):
+                    return
 
     def _invoke(self, worker: WorkerProcess, work: Work) -> Outcome:
         function = self._plan.functions[work.function]
@@ -121,7 +134,9 @@ class Dispatcher:
         try:
             before = None
             while not self._stopping.wait(LOOK_SECONDS):
-                (now,) = connection.execute("PRAGMA data_version").fetchone()
+                now = before
+                with suppress(sqlite3.OperationalError):  # busy: the next look is soon
+                    (now,) = connection.execute("PRAGMA data_version").fetchone()
                 if now != before:
                     before = now
                     with self._news:

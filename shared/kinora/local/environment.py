@@ -11,11 +11,13 @@ from pathlib import Path
 from kinora.local.plan import Function, Plan
 from kinora.settings import PREFIX, Settings
 
+_WIRED = ("_BUCKET", "_QUEUE", "_TABLE")
+
 
 def function_environment(function: Function, data: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables of one function: as the template sets them, `KINORA_…` of `environ` over them, then what local mode
-    fixes: its drivers and its data folder."""
-    own = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    """The variables of one function: as the template sets them, `KINORA_…` of `environ` over them except where they name
+    the template's own resources, then what local mode fixes: its drivers and its data folder."""
+    own = {name: value for name, value in environ.items() if name.startswith(PREFIX) and not name.endswith(_WIRED)}
     lambda_names = {"AWS_LAMBDA_FUNCTION_NAME": function.name, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory)}
     return dict(function.environment) | own | lambda_names | _fixed(data, environ)
 

@@ -122,7 +122,7 @@ class WorkerProcess:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", "kinora.local.worker", str(theirs.fileno()), str(self._niceness)],
+                [sys.executable, "-P", "-m", "kinora.local.worker", str(theirs.fileno()), str(self._niceness)],
                 pass_fds=(theirs.fileno(), *self._keep_open),
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,

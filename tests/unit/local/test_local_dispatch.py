@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from kinora.errors import AlreadyExists
+from kinora.errors import AlreadyExists, NoSpace
+from kinora.local.dispatch import Dispatcher
 from kinora.local.house import Options
+from kinora.local.invocations import Invocations, add_invocation
 from kinora.local.lock import InstanceLock, running_instance
-from kinora.local.sources.base import Chaos, failed_items
+from kinora.local.pool import Outcome, WorkerProcess
+from kinora.local.sources.base import Chaos, Work, failed_items
 from kinora.local.sources.filters import matches
 from kinora.queues.base import QueueName
 from tests.unit.local.small_house import SmallStack
@@ -84,6 +87,48 @@ def test_asynchronous_invocations_are_retried_and_given_up(stack: SmallStack) ->
     assert record["requestContext"]["condition"] == "RetriesExhausted"
     assert record["requestContext"]["approximateInvokeCount"] == 2
     assert record["responsePayload"]["errorType"] == "ValueError"
+
+
+def test_an_event_for_a_function_that_is_gone_holds_nothing_up(stack: SmallStack) -> None:
+    with stack.tables.write() as connection:
+        add_invocation(connection, "FormerFunction", "a", {})
+    stack.invoke(name="good")
+    with stack.house():
+        wait_until(lambda: stack.notes() == [["ingest", "good"]])
+    assert not Invocations(stack.tables).waiting("a")
+
+
+class Stubborn:
+    """An event source with one piece of work, which the database refuses to settle at first."""
+
+    background = False
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+        self.taken = False
+
+    def take(self) -> Work | None:
+        if self.taken:
+            return None
+        self.taken = True
+        return Work("IngestFunction", {"name": "a"}, self.settle)
+
+    def settle(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        if len(self.outcomes) == 1:
+            raise NoSpace("no space left")
+
+
+def test_an_outcome_is_recorded_when_the_database_can_again(stack: SmallStack, tmp_path: Path) -> None:
+    source = Stubborn()
+    with (tmp_path / "log").open("ab") as log:
+        worker = WorkerProcess(log=log)
+        environments = {name: {"KINORA_DATA": str(stack.data)} for name in stack.plan.functions}
+        dispatcher = Dispatcher(stack.plan, [source], [worker], environments)
+        dispatcher.start(stack.database)
+        wait_until(lambda: len(source.outcomes) == 2)
+        dispatcher.stop()
+    assert stack.notes() == [["ingest", "a"]]
 
 
 def test_committed_events_go_through_in_order_and_once(stack: SmallStack) -> None:

@@ -18,6 +18,7 @@ from kinora.local.lock import InstanceLock
 from kinora.local.logs import log_to_terminal
 from kinora.local.putting import Putting
 from kinora.local.sources.base import Chaos
+from kinora.model import Scope
 from kinora.secrets.base import SecretName
 from kinora.secrets.files import FileSecrets
 
@@ -75,7 +76,8 @@ def _url_of(listener: socket.socket) -> str:
 
 
 def _greet(context: Context, house: House, url: str, new_api_key: str | None) -> None:
-    folder = Path(context.data, "source", house.services.settings.upload_prefix)
+    settings = house.services.settings
+    folder = Path(settings.scopes[Scope.SOURCE].root, settings.upload_prefix)
     page = f"{url}/#key={new_api_key}" if new_api_key else f"{url}/"
     key = f"{new_api_key} (shown this once; kept in {context.data / 'secrets' / SecretName.API_KEY})"
     lines = [

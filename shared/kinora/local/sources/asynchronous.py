@@ -36,6 +36,10 @@ class AsynchronousSource:
             invocation = self._invocations.due(self._under_way, shuffled=self._shuffled)
             if invocation is None:
                 return None
+            if invocation.function not in self._plan.functions:
+                _logger.error("an event for %s is dropped: there is no such function any more", invocation.function)
+                self._invocations.remove(invocation.id)
+                return None
             self._under_way.add(invocation.id)
         return Work(invocation.function, invocation.event, lambda outcome: self._settle(invocation, outcome))
 
@@ -49,16 +53,16 @@ class AsynchronousSource:
     def _record(self, invocation: Invocation, outcome: Outcome) -> None:
         if outcome.abandoned:
             return
-        function = self._plan.functions.get(invocation.function)
+        function = self._plan.functions[invocation.function]
         if outcome.is_ok:
             self._invocations.remove(invocation.id)
         elif outcome.killed and time.time() - invocation.created_at < _LONGEST_WAIT:
             self._invocations.postpone(invocation.id, backoff(1), failures=0)
-        elif function is not None and invocation.failures < function.retries:
+        elif invocation.failures < function.retries:
             self._invocations.postpone(invocation.id, backoff(invocation.failures + 1))
         else:
             _logger.error("%s gave up on %s", invocation.function, invocation.subject)
-            if function is not None and function.dead_letters is not None:
+            if function.dead_letters is not None:
                 self._queues.send_to(function.dead_letters, _failure_record(invocation, outcome))
             self._invocations.remove(invocation.id)
 
