@@ -3,3 +3,4 @@
 set -euo pipefail
 uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
   requirements/*.in --output-file requirements.lock
+python requirements/export.py
