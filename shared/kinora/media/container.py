@@ -33,13 +33,24 @@ def decoding() -> Iterator[None]:
 
 
 @contextmanager
-def open_original(file: BinaryIO, demuxer: str) -> Iterator[av.container.InputContainer]:
-    """Open `file` from its start as `demuxer`; raises UnsupportedMedia for other demuxers, CorruptMedia if it cannot be."""
+def open_original(file: BinaryIO, demuxer: str, *, as_stored: bool = False) -> Iterator[av.container.InputContainer]:
+    """Open `file` from its start as `demuxer`; raises UnsupportedMedia for other demuxers, CorruptMedia if it cannot be.
+
+    `as_stored` takes an MP4's packets as its sample tables describe them, without looking into the packets themselves.
+    """
     if demuxer not in DEMUXERS:
         raise UnsupportedMedia(f"demuxer {demuxer!r} is not allowed")
     file.seek(0)
     with decoding():
-        container = av.open(file, "r", format=demuxer, buffer_size=_BUFFER, io_open=_refuse, metadata_errors="replace")
+        container = av.open(
+            file,
+            "r",
+            format=demuxer,
+            buffer_size=_BUFFER,
+            io_open=_refuse,
+            metadata_errors="replace",
+            container_options={"fflags": "+noparse+nofillin"} if as_stored and demuxer == "mov" else {},
+        )
     try:
         yield container
     finally:

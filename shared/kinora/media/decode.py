@@ -24,7 +24,8 @@ from kinora.media.plan import Plan, VideoSource
 from kinora.media.probe import picture_time
 from kinora.media.scale import TimedPicture
 
-_THREADS = 4
+# Of damaged pictures most decoders make something else in every run when they work in several threads; dav1d does not.
+_THREADS = {"av1": 4}
 _STEPS_BACK = (0, 1, 4, 16)  # seconds before the entry to which a seek that landed too late is repeated
 _EARLIER_ENTRIES = 2
 
@@ -114,21 +115,18 @@ class _Run:
 @contextmanager
 def _pictures_from(file: BinaryIO, plan: Plan, video: VideoSource, entry: int) -> Iterator[Iterator[TimedPicture]]:
     demuxer = plan.probe.container
-    with open_original(file, demuxer) as container:
-        stream = _threaded(only_stream(container, video.index))
-        packets = None if entry == plan.entries[0] else _seek(container, stream, entry, demuxer)
-        if packets is not None:
-            yield _decode(stream, packets, demuxer)
-            return
-    with open_original(file, demuxer) as container:
-        stream = _threaded(only_stream(container, video.index))
-        packets = _skip_to_entry(_packets(container, stream), entry, demuxer)
-        yield _decode(stream, packets or _packets(container, stream), demuxer)
+    for find in (_scan, _start) if entry == plan.entries[0] else (_seek, _scan, _start):
+        with open_original(file, demuxer, as_stored=True) as container:
+            stream = _open_stream(container, video)
+            packets = find(container, stream, entry, demuxer)
+            if packets is not None:
+                yield _decode(stream, packets, demuxer)
+                return
 
 
-def _threaded(stream: VideoStream) -> VideoStream:
-    stream.thread_count = _THREADS
-    stream.thread_type = "AUTO"
+def _open_stream(container: InputContainer, video: VideoSource) -> VideoStream:
+    stream = only_stream(container, video.index)
+    stream.thread_count = _THREADS.get(video.codec, 1)
     return stream
 
 
@@ -143,6 +141,14 @@ def _seek(container: InputContainer, stream: VideoStream, entry: int, demuxer: s
         if packets is not None:
             return packets
     return None
+
+
+def _scan(container: InputContainer, stream: VideoStream, entry: int, demuxer: str) -> Iterator[Packet[VideoStream]] | None:
+    return _skip_to_entry(_packets(container, stream), entry, demuxer)
+
+
+def _start(container: InputContainer, stream: VideoStream, _entry: int, _demuxer: str) -> Iterator[Packet[VideoStream]]:
+    return _packets(container, stream)
 
 
 def _skip_to_entry(packets: Iterator[Packet[VideoStream]], entry: int, demuxer: str) -> Iterator[Packet[VideoStream]] | None:
@@ -177,7 +183,9 @@ def _decode(stream: VideoStream, packets: Iterator[Packet[VideoStream]], demuxer
         except av.FFmpegError:
             continue
         for picture in pictures:
-            yield heappop(counted) if counted else picture_time(picture), picture
+            pts = heappop(counted) if counted else picture_time(picture)
+            if pts is not None:
+                yield pts, picture
 
 
 def _black(video: VideoSource) -> VideoFrame:

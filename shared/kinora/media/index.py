@@ -38,7 +38,7 @@ def read_picture_times(file: BinaryIO, demuxer: str, stream_index: int) -> list[
     source = _SampleSkipper(file)
     is_reordered = False
     times: list[PictureTime] = []
-    with open_original(cast("BinaryIO", source), demuxer) as container:
+    with open_original(cast("BinaryIO", source), demuxer, as_stored=True) as container:
         if demuxer == "mov":
             source.skip(_sample_ranges(container))
         for packet in _packets(container, only_stream(container, stream_index)):

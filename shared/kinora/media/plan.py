@@ -13,6 +13,7 @@ from typing import Any
 
 PLAN_VERSION = 1
 AAC_FRAME = 1024  # samples in one AAC-LC frame (ISO/IEC 14496-3)
+OPUS_FRAME = 960  # samples in 20 ms at 48 kHz (RFC 6716)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,10 @@ class VideoSource:
 
 @dataclass(frozen=True, slots=True)
 class AudioSource:
-    """One audio stream of the original; `start` in its time base, `language` is BCP 47 or `und`."""
+    """One audio stream of the original; `start` in its time base, `language` is the container's tag or `und`.
+
+    `layout` is FFmpeg's name of the channel layout; `role` is `commentary`, `description` or nothing.
+    """
 
     index: int
     codec: str
@@ -55,6 +59,8 @@ class AudioSource:
     language: str
     title: str
     default: bool
+    layout: str = ""
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,10 @@ class Rendition:
 
 @dataclass(frozen=True, slots=True)
 class AudioTrack:
-    """One audio output, such as `und_aac_2ch`, made from stream `source_index` of the original."""
+    """One audio output, such as `und_aac_2ch`, made from stream `source_index` of the original; `language` is BCP 47 or `und`.
+
+    Its frame k begins `offset` + k × `frame_samples` samples after the origin; `copied` frames are the original's own packets.
+    """
 
     name: str
     codec: str
@@ -102,17 +111,24 @@ class AudioTrack:
     language: str
     title: str
     default: bool
+    role: str = ""
+    copied: bool = False
+    offset: int = 0
 
     @property
     def track(self) -> str:
         return f"audio/{self.name}"
+
+    @property
+    def frame_samples(self) -> int:
+        return OPUS_FRAME if self.codec == "opus" else AAC_FRAME
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`timeline` holds the segment boundaries of the video stream: n + 1 ascending pts in its time base, the last one the end
     of the last frame; segment i is `[timeline[i], timeline[i + 1])`. Without video it is empty. `audio_timeline` holds, per
-    audio track name, the boundaries in output AAC frames (1,024 samples each), the last one the frame count. `entries` is, per
+    audio track name, the boundaries in output frames (of `frame_samples` each), the last one the frame count. `entries` is, per
     video segment, the pts of the keyframe at which its decoding starts.
     """
 

@@ -54,7 +54,7 @@ def _video_source(container: InputContainer, stream: VideoStream, seconds: float
     if picture is None:
         raise CorruptMedia("no picture can be decoded", public_message="No picture of the video can be decoded.")
     time_base = stream.time_base or Fraction(1, av.time_base)
-    start = 0 if container.format.name == "avi" else picture_time(picture)
+    start = _start(picture, container.format.name)
     rotation = -round(picture.rotation / 90) * 90 % 360
     width, height = _shown_size(picture, stream.sample_aspect_ratio or Fraction(1), rotation)
     context = stream.codec_context
@@ -87,9 +87,14 @@ def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoF
             continue
 
 
-def picture_time(picture: VideoFrame) -> int:
-    """The time of a decoded picture in its stream's time base; containers without presentation times leave decode order."""
-    return picture.pts if picture.pts is not None else picture.dts or 0
+def picture_time(picture: VideoFrame) -> int | None:
+    """The time of a decoded picture in its stream's time base, as far as the container says."""
+    return picture.dts if picture.pts is None else picture.pts
+
+
+def _start(picture: VideoFrame, demuxer: str) -> int:
+    """When the first picture is shown. AVI stores no such times and begins at 0."""
+    return 0 if demuxer == "avi" else picture_time(picture) or 0
 
 
 def _shown_size(picture: VideoFrame, aspect: Fraction, rotation: int) -> tuple[int, int]:
@@ -112,4 +117,12 @@ def _audio_source(stream: AudioStream, seconds: float) -> AudioSource:
         language=stream.language or "und",
         title=stream.metadata.get("title", ""),
         default=bool(stream.disposition & Disposition.default),
+        layout=stream.codec_context.layout.name,
+        role=_role(stream.disposition),
     )
+
+
+def _role(disposition: Disposition) -> str:
+    if disposition & (Disposition.visual_impaired | Disposition.descriptions):
+        return "description"
+    return "commentary" if disposition & Disposition.comment else ""
