@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
+from starlette.types import Receive, Send
+from starlette.types import Scope as Connection
 
 from kinora.api.conditions import http_date, is_unchanged, wanted_range
 from kinora.model import Scope
@@ -54,7 +55,7 @@ def send_object(
     headers["Content-Length"] = str(stop - start)
     if wanted:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{info.size}"
-    return StreamingResponse(_chunks(reader), 206 if wanted else 200, headers)
+    return _ReaderResponse(reader, 206 if wanted else 200, headers)
 
 
 def _redirect(services: Services, presigner: Presigner, scope: Scope, key: str, cache: str) -> Response:
@@ -95,7 +96,16 @@ def _headers(info: ObjectInfo, cache: str, media_type: str, filename: str | None
     return headers
 
 
-def _chunks(reader: Reader) -> Iterator[bytes]:
-    with reader:
-        while chunk := reader.read(_CHUNK):
-            yield chunk
+class _ReaderResponse(StreamingResponse):
+    """Sends what a reader has and closes it, also when the client goes away in the middle: Starlette then drops the iterator
+    without closing it, and the file would stay open until the garbage collector comes by."""
+
+    def __init__(self, reader: Reader, status: int, headers: dict[str, str]) -> None:
+        super().__init__(iter(lambda: reader.read(_CHUNK), b""), status, headers)
+        self._reader = reader
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._reader.close()
