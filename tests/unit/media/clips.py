@@ -15,6 +15,7 @@ from pathlib import Path
 import imageio_ffmpeg
 
 DEMUXERS = {
+    ".m4a": "mov",
     ".mp4": "mov",
     ".mov": "mov",
     ".mkv": "matroska",
@@ -85,9 +86,15 @@ _RECIPES: dict[str, tuple[str, str]] = {
     "mjpeg_avi": (".avi", f"{_source(5)} -c:v mjpeg"),
     "h264_avi": (".avi", f"{_source(9)} {_REORDERED} -g 60"),
     "flash": (".flv", f"{_source(9)} {_REORDERED} -g 60"),
+    "sound_with_cover": (
+        ".m4a",
+        "-f lavfi -i sine=d=1 -i {one_frame} -map 0 -map 1 -c:a aac -c:v mjpeg -disposition:v attached_pic",
+    ),
+    "heavy": (".mp4", f"{_source(8, size='640x360')} -c:v libx264 -preset ultrafast -qp 5 -g 30 -bf 0"),
+    "heavy_front": (".mp4", "-i {heavy} -c copy -movflags faststart"),
     "with_cover": (".mp4", "-i {even} -i {one_frame} -map 0 -map 1 -c:v:0 copy -c:v:1 mjpeg -disposition:v:1 attached_pic"),
 }
-NAMES = tuple(_RECIPES)
+NAMES = tuple(name for name in _RECIPES if not name.startswith(("sound", "heavy")))
 
 
 @cache
@@ -116,3 +123,21 @@ def ffmpeg(*arguments: str) -> str:
     """Run the independent FFmpeg and give its standard output."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def raw_luma(path: Path, filters: str) -> bytes:
+    """The brightness of the first frame, filtered, as bytes from the top left."""
+    arguments = [
+        "-noautorotate",
+        "-i",
+        str(path),
+        "-frames:v",
+        "1",
+        "-vf",
+        f"{filters},format=yuv420p,extractplanes=y",
+        "-f",
+        "rawvideo",
+        "-",
+    ]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", *arguments]
+    return subprocess.run(command, check=True, capture_output=True).stdout
