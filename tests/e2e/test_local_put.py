@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
 import shutil
+import subprocess
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import pytest
 
-from tests.unit.local.run_cli import Ran, kinora
+from tests.unit.local.run_cli import Ran, command, environment, kinora
 
 MEDIA = Path(__file__).parents[1] / "media"
 PHOTO = MEDIA / "alpha.png"
@@ -114,3 +118,20 @@ def test_a_video_becomes_a_stream(tmp_path: Path, name: str) -> None:
     master = file_of(result["urls"]["master"])
     assert "#EXT-X-STREAM-INF" in master.read_text()
     assert file_of(result["urls"]["poster"]).stat().st_size > 0
+
+
+def test_on_a_terminal_there_is_a_bar_and_results_keep_their_lines(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        command("put", PHOTO, "--data", tmp_path), stdout=theirs, stderr=theirs, env=environment(COLUMNS="40", TERM="xterm")
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # how Linux tells that the other side is closed
+            while piece := os.read(ours, 65536):
+                shown += piece
+    os.close(ours)
+    assert process.returncode == 0
+    assert "━".encode() in shown
+    (line,) = [line for line in shown.decode().splitlines() if "thumb  " in line]
+    assert line.endswith("/thumb.webp")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,12 +15,12 @@ from kinora.model import Job
 
 
 class ProgressBars:
-    """Bars by file. What is printed to standard output meanwhile appears above them."""
+    """Bars by file."""
 
     def __init__(self) -> None:
         console = Console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[state]}"))
-        self._bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._bars = Progress(*columns, console=console, transient=True, redirect_stdout=False, disable=not console.is_terminal)
         self._tasks: dict[Path, TaskID] = {}
 
     def __enter__(self) -> Self:
@@ -39,6 +40,13 @@ class ProgressBars:
         task = self._tasks.get(path)
         if task is not None:
             self._bars.update(task, total=1.0, completed=job.progress, state=job.state.value)
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """No bars while the block prints: results keep their lines whole, however narrow the terminal is."""
+        self._bars.stop()
+        yield
+        self._bars.start()
 
     def finished(self, path: Path) -> None:
         task = self._tasks.pop(path, None)

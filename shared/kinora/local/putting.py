@@ -65,8 +65,7 @@ class Putting:
             done = upload(self._services, path, bars.copying(path, size))
             self._followed.append(Following(self._services, self._tables, done))
         except KinoraError as error:
-            bars.finished(path)
-            self._report(path, None, None, failure_message(error))
+            self._report(path, None, None, failure_message(error), bars)
 
     def _look(self, bars: ProgressBars) -> None:
         is_alive = self._is_alive()
@@ -79,8 +78,7 @@ class Putting:
             if error is None and not (job is not None and self._is_result(job)):
                 continue
             self._followed.remove(following)
-            bars.finished(path)
-            self._report(path, content_hash, job, error)
+            self._report(path, content_hash, job, error, bars)
 
     def _is_result(self, job: Job) -> bool:
         return job.state.is_final or (self._early and job.state in _PLAYABLE)
@@ -93,7 +91,9 @@ class Putting:
             return _INGEST_FAILED
         return None if is_alive else _ENDED
 
-    def _report(self, path: Path, content_hash: str | None, job: Job | None, error: dict[str, str] | None) -> None:
+    def _report(
+        self, path: Path, content_hash: str | None, job: Job | None, error: dict[str, str] | None, bars: ProgressBars
+    ) -> None:
         state = job.state.value if job is not None else JobState.FAILED.value
         self._all_ready = self._all_ready and state == JobState.READY.value
         urls = addresses(self._services, content_hash, self._url) if content_hash is not None else {}
@@ -107,4 +107,6 @@ class Putting:
         }
         lines = [f"{path}  {state}" + (f"  {error['code']}: {error['message']}" if error else "")]
         lines += [f"  {name:8}  {link}" for name, link in urls.items()]
-        self._context.result(value, "\n".join(lines))
+        bars.finished(path)
+        with bars.hidden():
+            self._context.result(value, "\n".join(lines))

@@ -26,8 +26,10 @@ NOTE = """
 import json, os, time
 
 def note(*what):
-    with open(os.path.join(os.environ["KINORA_DATA"], "notes"), "a") as file:
+    with open(os.path.join(os.environ["KINORA_DATA"], "notes"), "a+") as file:
         file.write(json.dumps(what) + "\\n")
+        file.seek(0)
+        return sum(json.loads(line)[0] == what[0] for line in file)
 """
 INGEST = (
     NOTE
@@ -48,14 +50,14 @@ def handler(event, context):
         with open(os.path.join(os.environ["KINORA_DATA"], "notes"), "a+") as file:
             file.seek(0)
             before = sum(json.loads(line)[0] == body["name"] for line in file)
-        note(body["name"], count, os.getpid())
-        if count <= body.get("fail", 0):
+        tries = note(body["name"], count, os.getpid())
+        if tries <= body.get("fail", 0):
             failed.append({"itemIdentifier": record["messageId"]})
-        if count <= body.get("crash", 0):
+        if tries <= body.get("crash", 0):
             os._exit(1)
         if before < body.get("stall", 0):
             time.sleep(60)
-        if count <= body.get("hang", 0):
+        if tries <= body.get("hang", 0):
             time.sleep(60)
     return {"batchItemFailures": failed}
 """

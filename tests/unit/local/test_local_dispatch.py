@@ -54,7 +54,6 @@ def test_a_message_survives_the_worker_that_had_it(stack: SmallStack, accident: 
     with stack.house():
         wait_until(lambda: stack.is_empty("image"))
     (first, second) = stack.notes()
-    assert (first[:2], second[:2]) == (["a", 1], ["a", 2])
     assert first[2] != second[2]
 
 
