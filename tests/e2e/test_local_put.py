@@ -45,7 +45,9 @@ def test_what_cannot_be_processed_fails_with_a_code_beside_what_can(tmp_path: Pa
     text.write_text("no film at all")
     empty = tmp_path / "empty.jpg"
     empty.touch()
-    ran = put(tmp_path / "d", tmp_path / "missing.jpg", text, PHOTO, empty, tmp_path)
+    nameless = tmp_path / os.fsdecode(b"latin-\xe9.png")
+    shutil.copy(PHOTO, nameless)
+    ran = put(tmp_path / "d", tmp_path / "missing.jpg", text, PHOTO, empty, tmp_path, nameless)
     results = {Path(one["file"]).name: one for one in ran.results}
     assert ran.code == 1
     assert results["alpha.png"]["state"] == "ready"
@@ -62,6 +64,7 @@ def test_what_cannot_be_processed_fails_with_a_code_beside_what_can(tmp_path: Pa
     assert results["empty.jpg"]["state"] == "failed"
     assert results["empty.jpg"]["error"]["message"]
     assert results[tmp_path.name]["error"]["code"] == "invalid-input"
+    assert results[nameless.name]["error"]["code"] == "invalid-key"
     assert text.read_text() == "no film at all"
     again = put(tmp_path / "d", text)
     assert again.results[0]["error"]["code"] == "unsupported-media"

@@ -6,6 +6,7 @@ What goes wrong on purpose is one line on standard error and an exit code other 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import signal
@@ -32,6 +33,9 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may be no text at all
     given = list(sys.argv[1:] if arguments is None else arguments)
     parsed = _parser(given).parse_args(given)
     context = Context(Path(parsed.data).absolute(), parsed.json, parsed.template)
@@ -79,7 +83,7 @@ def _failed(context: Context, error: KinoraError) -> int:
     message = error.public_message if detail in {"", error.public_message} else f"{error.public_message} ({detail})"
     print(f"kinora: {message}", file=sys.stderr)
     if context.as_json:
-        print(json.dumps({"error": {"code": error.code, "message": error.public_message}}, ensure_ascii=False))
+        print(json.dumps({"error": {"code": error.code, "message": error.public_message}}))
     return 1
 
 

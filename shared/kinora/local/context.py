@@ -41,5 +41,5 @@ class Context:
 
     def result(self, value: Mapping[str, object], text: str) -> None:
         """Print one result: `value` as JSON, or `text` for people."""
-        print(json.dumps(value, ensure_ascii=False) if self.as_json else text)
+        print(json.dumps(value) if self.as_json else text)
         sys.stdout.flush()

@@ -44,15 +44,17 @@ class Putting:
         self._early = early
         self._followed: list[Following] = []
         self._all_ready = True
+        self._next_look = 0.0
 
     def put(self, files: Iterable[Path]) -> bool:
         """Upload the files, wait for their jobs and print the results; whether all are ready."""
         with ProgressBars() as bars:
             for path in files:
                 self._upload(path, bars)
-                self._look(bars)
+                if time.monotonic() > self._next_look:
+                    self._look(bars)
             while self._followed:
-                time.sleep(LOOK_SECONDS)
+                time.sleep(max(0.0, self._next_look - time.monotonic()))
                 self._look(bars)
         self._tables.close()
         return self._all_ready
@@ -79,6 +81,7 @@ class Putting:
                 continue
             self._followed.remove(following)
             self._report(path, content_hash, job, error, bars)
+        self._next_look = time.monotonic() + LOOK_SECONDS * (1 + len(self._followed) / 20)
 
     def _is_result(self, job: Job) -> bool:
         return job.state.is_final or (self._early and job.state in _PLAYABLE)

@@ -131,9 +131,17 @@ class Watcher:
         if not _is_unicode(key):
             self._refuse(key)
             return
-        signature = signature_of(self._root / key)
+        signature = self._signature(key)
         if signature != self._known.get(key) and key not in self._pending:
             self._pending[key] = _Look(signature, time.monotonic())
+
+    def _signature(self, key: str) -> str | None:
+        """As it is now; where that cannot be told (an unreadable folder), as it was: nothing is taken as removed."""
+        try:
+            return signature_of(self._root / key)
+        except OSError as error:
+            _logger.warning("%s", error)
+            return self._known.get(key)
 
     def _refuse(self, key: str) -> None:
         """A name that is not UTF-8 cannot be the key of an object, on AWS neither."""
@@ -145,8 +153,7 @@ class Watcher:
         if not self._root.is_dir():
             return
         for key, before in list(self._pending.items()):
-            path = self._root / key
-            signature = signature_of(path)
+            signature = self._signature(key)
             if signature == self._known.get(key):
                 del self._pending[key]
             elif signature is None:
@@ -155,7 +162,7 @@ class Watcher:
                 _logger.info("removed %s", key)
             elif signature != before.signature:
                 self._pending[key] = _Look(signature, time.monotonic())
-            elif time.monotonic() - before.since >= SETTLE_SECONDS and not is_being_written(path):
+            elif time.monotonic() - before.since >= SETTLE_SECONDS and not is_being_written(self._root / key):
                 self._tell(key, signature)
 
     def _tell(self, key: str, signature: str) -> None:
@@ -164,7 +171,8 @@ class Watcher:
         try:
             info = self._storage.head(Scope.SOURCE, key)
             size, etag = info.size, info.etag
-        except NotFound:
+        except NotFound:  # just gone, or below a link: the next scan tells
+            del self._pending[key]
             return
         except InvalidKey as error:  # the ingest function refuses it in a way that everybody sees
             _logger.warning("%s", error)
