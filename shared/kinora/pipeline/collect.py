@@ -5,8 +5,10 @@ collectable → condemned (fenced: nothing can attach) → objects → keys → 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
+from kinora.errors import NotFound
 from kinora.model import UNHASHED, Job, JobState, Scope
 from kinora.object_keys import image_folder, video_folder
 from kinora.observability import logger
@@ -38,7 +40,8 @@ def delete_derivatives(services: Services, content_hash: str) -> int:
     blob condemned, so no new job can begin."""
     jobs = jobs_of(services, content_hash)
     for job in jobs:
-        update(services, job.id, _cancel)
+        with suppress(NotFound):  # another run collects the same blob and is ahead
+            update(services, job.id, _cancel)
     deleted = sum(services.storage.delete_prefix(Scope.MEDIA, folder) for folder in _folders(content_hash))
     services.content_keys.delete(content_hash)
     for job in jobs:

@@ -1,11 +1,12 @@
 """Encode tasks: a batch of segments, all renditions of a segment from one decode; and batches of one audio track.
 
-What exists is not encoded again; what is stored is marked; a task that runs out of time hands its rest back to the queue.
+What exists is not encoded again; what is stored is marked; a task that runs out of time hands its rest back to the queue, and
+so does one that was interrupted before: its attempts count anew, so that only an attempt without any progress is one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from kinora.errors import AlreadyExists, InvalidEvent, NotFound
 from kinora.media import audio, segment
@@ -63,7 +64,7 @@ def _encode(
     task: Mapping[str, object],
     stage: StageName,
     tracks: Collection[str],
-    numbers: Iterable[int],
+    numbers: range,
     make: Callable[[Reader, int, int], Encoded],
     remaining: Callable[[], int],
 ) -> None:
@@ -74,14 +75,17 @@ def _encode(
             services.jobs.mark_segments(job.id, stage, [SegmentId(track, n) for track in tracks], services.clock())
         else:
             missing.append(n)
-    for first, stop in batches(missing, len(missing) or 1):
+    if missing == list(numbers):
+        first, stop = numbers[0], numbers[-1] + 1
         with open_original(services, job) as original:
             reached = _store(services, job, stage, len(tracks), make(original, first, stop), lambda: remaining() < allowance)
-        if reached is not None and reached + 1 < missing[-1] + 1:
-            rest = {**task, "first": reached + 1, "stop": missing[-1] + 1}
-            services.queues.send(QueueName.ENCODE, [rest])
-            logger.info("task handed its rest back", extra={"task": rest})
-            break
+        missing = [] if reached is None else list(range(reached + 1, stop))
+    rest: list[dict[str, object]] = [
+        {**task, "first": first, "stop": stop} for first, stop in batches(missing, len(missing) or 1)
+    ]
+    if rest:
+        services.queues.send(QueueName.ENCODE, rest)
+        logger.info("task handed its rest back", extra={"rest": rest})
     settle(services, job.id)
 
 

@@ -72,8 +72,10 @@ def _register(services: Services, record: ObjectEvent, info: ObjectInfo, known: 
     try:
         _check_size(services, info)
     except LimitExceeded as error:
+        if services.catalog.detach(record.key, record.sequencer, services.clock()).outcome is AttachOutcome.STALE:
+            return "stale"
         refuse(services, record.key, UNHASHED, info.etag, failure_of(error))
-        return "refused"
+        return "refused"  # what lay at the key before does not lie there any more
     print_of = fingerprint(services, info, known)
     refusal = _refusal(services, print_of)
     kind = Kind.OTHER if refusal or print_of.sniffed is None else print_of.sniffed.kind

@@ -9,12 +9,17 @@ from kinora.storage.base import Reader
 
 
 def open_original(services: Services, job: Job) -> Reader:
-    """Open an original whose content is `job.hash`, pinned to exactly those bytes. Raises OriginalGone if none is left."""
-    for original in _candidates(services, job):
-        try:
-            return services.storage.open(Scope.SOURCE, original.key, etag=original.etag)
-        except (NotFound, PreconditionFailed):
-            continue
+    """Open an original whose content is `job.hash`, pinned to exactly those bytes. Raises OriginalGone if none is left.
+
+    One that was attached while others were tried in vain counts, too: its upload saw a job under way and left it to go on.
+    """
+    gone: set[Original] = set()
+    while untried := [original for original in _candidates(services, job) if original not in gone]:
+        for original in untried:
+            try:
+                return services.storage.open(Scope.SOURCE, original.key, etag=original.etag)
+            except (NotFound, PreconditionFailed):
+                gone.add(original)
     raise OriginalGone(f"no original holds {job.hash} any more")
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from contextlib import suppress
 
+from kinora.errors import NotFound
 from kinora.media.image import inspect, make_variants
 from kinora.media.poster import make_poster
 from kinora.media.sniff import sniff
@@ -43,6 +45,13 @@ def make_cover(services: Services, job: Job, task: Mapping[str, object], remaini
 
 
 def fail_cover(services: Services, identifier: str, failure: Failure) -> None:
-    """Only the stage fails; the video stays playable."""
-    update(services, identifier, lambda job: with_stages(job, StageState.FAILED, StageName.POSTER, error=failure))
-    settle(services, identifier)
+    """Only the stage fails; the video stays playable. A cover that was made stays, and so does a job that is over or gone."""
+
+    def change(job: Job) -> Job | None:
+        if job.state.is_final or job.stages[StageName.POSTER].state is StageState.READY:
+            return None
+        return with_stages(job, StageState.FAILED, StageName.POSTER, error=failure)
+
+    with suppress(NotFound):
+        update(services, identifier, change)
+        settle(services, identifier)

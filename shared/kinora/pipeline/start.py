@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from kinora.errors import InvalidInput, OriginalGone
@@ -19,7 +20,8 @@ def start(services: Services, content_hash: str, kind: Kind, original_key: str) 
     if job.state is JobState.QUEUED:
         send_first_task(services, job)  # also when it existed: its creator may have been killed before this line
     elif job.state is JobState.FAILED and job.error is not None and job.error.code == OriginalGone.code:
-        retry(services, job.id)
+        with suppress(InvalidInput):  # somebody else was faster: it is under way
+            retry(services, job.id)
     return "started" if created else "known"
 
 

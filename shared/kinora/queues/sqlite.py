@@ -35,11 +35,13 @@ CREATE TABLE IF NOT EXISTS queue_messages (
     visible_at REAL NOT NULL,
     receipt TEXT,
     receive_count INTEGER NOT NULL DEFAULT 0,
+    forgiven INTEGER NOT NULL DEFAULT 0,
     first_received_at REAL
 );
 CREATE INDEX IF NOT EXISTS queue_messages_by_turn ON queue_messages (queue, visible_at, position);
 CREATE UNIQUE INDEX IF NOT EXISTS queue_messages_by_receipt ON queue_messages (receipt) WHERE receipt IS NOT NULL;
 """
+MOST_FORGIVEN = 10  # receives of one message that end because its receiver was killed, before they count as its own fault
 
 
 class SqliteQueues:
@@ -90,15 +92,15 @@ class SqliteQueues:
         """Make every message that was in work visible again, at its old place, and return how many there were.
 
         Only for the one owner of the file, while nobody works: after a restart nobody will acknowledge them any more.
-        `forgive` takes the unfinished receive off their count; without it a message that kills its machine is exhausted
-        some day. Raises Unavailable.
+        The unfinished receive is taken off their count: always with `forgive`, else as `give_back` does. Raises Unavailable.
         """
         now = self._clock()
         with self._database.write() as connection:
             done = connection.execute(
-                "UPDATE queue_messages SET visible_at = min(sent_at, ?), receipt = NULL,"
-                " receive_count = receive_count - ? WHERE receipt IS NOT NULL AND visible_at > ?",
-                (now, int(forgive), now),
+                "UPDATE queue_messages SET visible_at = min(sent_at, :now), receipt = NULL,"
+                " receive_count = receive_count - (:forgive OR forgiven < :most), forgiven = forgiven + (NOT :forgive)"
+                " WHERE receipt IS NOT NULL AND visible_at > :now",
+                {"now": now, "forgive": forgive, "most": MOST_FORGIVEN},
             )
         return done.rowcount
 
@@ -133,6 +135,19 @@ class SqliteQueues:
             done = connection.execute(
                 "UPDATE queue_messages SET visible_at = ? WHERE queue = ? AND receipt = ? AND visible_at > ?",
                 (visible_at, queue, receipt, now),
+            )
+        return done.rowcount == 1
+
+    def give_back(self, queue: str, receipt: str, timeout: int) -> bool:
+        """As `change_visibility`, and take this receive off the message's count: who had it was killed, which is not the
+        message's fault. After MOST_FORGIVEN times it is believed to be. Raises InvalidInput, Unavailable."""
+        now = self._clock()
+        visible_at = now + check_timeout(timeout)
+        with self._database.write() as connection:
+            done = connection.execute(
+                "UPDATE queue_messages SET visible_at = ?, receive_count = receive_count - (forgiven < ?),"
+                " forgiven = forgiven + 1, receipt = NULL WHERE queue = ? AND receipt = ? AND visible_at > ?",
+                (visible_at, MOST_FORGIVEN, queue, receipt, now),
             )
         return done.rowcount == 1
 
