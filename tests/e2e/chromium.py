@@ -103,7 +103,7 @@ class Tab:
         """Wait until the expression is truthy."""
         deadline = time.monotonic() + seconds
         while not self.evaluate(f"Boolean({expression})"):
-            assert time.monotonic() < deadline, f"{expression} did not come true within {seconds:g} s: {self.troubles()}"
+            assert time.monotonic() < deadline, self._what_is_wrong(f"{expression} did not come true within {seconds:g} s")
             time.sleep(_LOOK_SECONDS)
 
     def choose_files(self, selector: str, *files: Path) -> None:
@@ -123,6 +123,9 @@ class Tab:
 
     def screenshot(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
+
+    def _what_is_wrong(self, claim: str) -> str:
+        return "\n".join([claim, *self.troubles(), self.evaluate("document.body.innerText")])
 
     def troubles(self) -> list[str]:
         """Uncaught errors, console errors, failed requests and violations of the content security policy so far."""

@@ -24,8 +24,8 @@ export async function showMedia(jobs) {
   const states = new Map(jobs.map((job) => [job.hash, isUnderWay(job) ? "under way" : job.state]).reverse());
   show($("media"), media, {
     key: (medium) => medium.hash,
-    // Signed addresses differ at every call and say nothing.
-    digest: (medium) => JSON.stringify([Boolean(medium.thumbnail_url), Boolean(medium.stream_url), medium.originals, states.get(medium.hash)]),
+    // Signed addresses differ at every call and say nothing; the state shows only where there is no picture.
+    digest: (medium) => JSON.stringify([medium.thumbnail_url ? "picture" : states.get(medium.hash), Boolean(medium.stream_url), medium.originals]),
     draw: (medium) => card(medium, states.get(medium.hash)),
   });
 }

@@ -14,7 +14,8 @@ export function prepareViewer(changed) {
   onChange = changed;
   $("viewer-close").addEventListener("click", () => $("viewer").close());
   $("viewer").addEventListener("click", (event) => event.target === $("viewer") && $("viewer").close()); // beside it
-  $("viewer").addEventListener("close", clear);
+  // The event comes later than the closing: another medium may be open by then.
+  $("viewer").addEventListener("close", () => { if (!$("viewer").open) clear(); });
 }
 
 export async function view({ hash }, name) {
