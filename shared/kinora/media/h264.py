@@ -51,7 +51,7 @@ class SegmentEncoder:
         self._codec: VideoCodecContext = av.CodecContext.create("libx264", "w")
         _configure(self._codec, video, rendition)
         self._codec.flags |= Flags.global_header
-        self._codec.options = _options(video, rendition)
+        self._codec.options = _options(rendition)
         self._samples: list[Sample] = []
         self._worker = ThreadPoolExecutor(max_workers=1)
         self._pending: deque[Future[None]] = deque()
@@ -90,7 +90,7 @@ def init_segment(video: VideoSource, rendition: Rendition) -> bytes:
     timescale = str(output_timescale(video.time_base))
     muxing = {"movflags": _MOVFLAGS, "use_editlist": "0", "video_track_timescale": timescale, "fflags": "+bitexact"}
     with av.open(target, "w", format="mp4", container_options=muxing) as container:
-        stream = container.add_stream("libx264", options=_options(video, rendition))
+        stream = container.add_stream("libx264", options=_options(rendition))
         _configure(stream.codec_context, video, rendition)
         container.start_encoding()
         return target.getvalue()
@@ -107,7 +107,7 @@ def _configure(codec: VideoCodecContext, video: VideoSource, rendition: Renditio
     codec.thread_count = _THREADS
 
 
-def _options(video: VideoSource, rendition: Rendition) -> dict[str, Any]:
+def _options(rendition: Rendition) -> dict[str, Any]:
     level = int(rendition.codecs[-2:], 16)
     return {
         "preset": "veryfast",
@@ -116,8 +116,9 @@ def _options(video: VideoSource, rendition: Rendition) -> dict[str, Any]:
         "crf": str(rendition.crf),
         "maxrate": str(rendition.max_rate),
         "bufsize": str(rendition.buffer_size),
-        # Reordering makes decode times uneven, from which FFmpeg guesses a frame rate; with an uneven source it guesses wrong.
-        "bf": "0" if video.variable_rate else "3",
+        # Without reordering, decode times are the source's times. With it they would have to be uneven or later than the
+        # pictures, and FFmpeg, which guesses the frame rate from them and delays the track, would show other times.
+        "bf": "0",
         "x264-params": "stitchable=1:annexb=0:keyint=infinite" + _instructions(),
     }
 

@@ -43,7 +43,7 @@ def read_picture_times(file: BinaryIO, demuxer: str, stream_index: int) -> list[
             source.skip(_sample_ranges(container))
         for packet in _packets(container, only_stream(container, stream_index)):
             pts = picture_pts(packet, demuxer)
-            is_cut_off = packet.pos is not None and packet.pos + packet.size > size
+            is_cut_off = demuxer == "mov" and packet.pos is not None and packet.pos + packet.size > size
             if pts is not None and packet.size and not is_cut_off:
                 is_reordered |= pts != packet.pts and packet.pts is not None
                 times.append(PictureTime(pts, max(packet.duration or 0, 0), packet.is_keyframe, not packet.is_discard))

@@ -39,7 +39,6 @@ class VideoSource:
     color_space: str
     color_range: str
     interlaced: bool = False
-    variable_rate: bool = False
 
 
 @dataclass(frozen=True, slots=True)

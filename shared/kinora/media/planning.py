@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
 from typing import BinaryIO
 
 from kinora.errors import CorruptMedia, LimitExceeded
@@ -75,23 +74,15 @@ def _timeline(video: VideoSource, pictures: Sequence[PictureTime]) -> Timeline:
 def _as_measured(found: Probe, video: VideoSource, timeline: Timeline, pictures: Sequence[PictureTime]) -> Probe:
     """What the container claims about times, replaced by what is there."""
     start, end = timeline.cuts[0], timeline.cuts[-1]
-    shown = sorted(picture.pts for picture in pictures if picture.is_shown and picture.pts >= start)
-    rate = Fraction(len(shown)) / ((end - start) * video.time_base)
+    count = sum(picture.is_shown and picture.pts >= start for picture in pictures)
+    rate = Fraction(count) / ((end - start) * video.time_base)
     declared = video.frame_rate
     if declared is None or abs(declared - rate) > declared * _RATE_TOLERANCE:
         declared = rate.limit_denominator(1001)
     declared = min(max(declared, Fraction(1, 1001)), _FASTEST)
-    measured = replace(video, start=start, end=end, frame_rate=declared, variable_rate=_is_variable(shown))
+    measured = replace(video, start=start, end=end, frame_rate=declared)
     seconds = max(float((end - start) * video.time_base), found.duration if found.audio else 0.0)
     return replace(found, video=measured, duration=seconds)
-
-
-def _is_variable(shown: Sequence[int]) -> bool:
-    """Whether some picture lasts longer or shorter than the others by more than the time base's rounding."""
-    if len(shown) < 3:
-        return False
-    mean = Fraction(shown[-1] - shown[0], len(shown) - 1)
-    return any(abs(after - before - mean) > 1 for before, after in pairwise(shown))
 
 
 def _origin(found: Probe) -> Fraction:

@@ -16,19 +16,21 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from kinora.errors import CorruptMedia, UnsupportedMedia
+from kinora.errors import CorruptMedia, LimitExceeded, UnsupportedMedia
 from kinora.media import colour
 from kinora.media.container import decoding, open_original
 from kinora.media.plan import AudioSource, Probe, VideoSource
 
 _LONGEST_SEARCH = 1000  # packets in which a first picture must appear
+_MOST_PIXELS = 1 << 26  # 8192 × 8192: decoding more would not fit the memory of a function
 _NOT_FILM = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 
 
 def probe(file: BinaryIO, demuxer: str) -> Probe:
     """Describe the original; the first default video stream is used, cover art is none.
 
-    Raises CorruptMedia if it cannot be read, UnsupportedMedia if it has no stream that can be decoded.
+    Raises CorruptMedia if it cannot be read, UnsupportedMedia if it has no stream that can be decoded, LimitExceeded if one
+    picture is too large to be decoded at all.
     """
     with open_original(file, demuxer) as container, decoding():
         seconds = container.duration / av.time_base if container.duration else 0.0
@@ -50,6 +52,8 @@ def _choose(streams: Sequence[VideoStream]) -> VideoStream | None:
 
 
 def _video_source(container: InputContainer, stream: VideoStream, seconds: float) -> VideoSource:
+    if stream.codec_context.width * stream.codec_context.height > _MOST_PIXELS:
+        raise LimitExceeded(f"a picture of {stream.codec_context.width} × {stream.codec_context.height} is not decoded")
     picture = next(_pictures(container, stream), None)
     if picture is None:
         raise CorruptMedia("no picture can be decoded", public_message="No picture of the video can be decoded.")

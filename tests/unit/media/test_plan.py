@@ -64,13 +64,6 @@ def test_sound_alone_has_no_video_timeline():
     assert len(plan.audio_tracks) == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "is_variable"), [("variable", True), ("film_mkv", False), ("transport", False), ("fast", False)]
-)
-def test_an_uneven_frame_rate_is_noticed(name, is_variable):
-    assert plan_clip(name).probe.video.variable_rate is is_variable
-
-
 def test_limits_are_checked():
     with pytest.raises(LimitExceeded, match="pixels"):
         plan_clip("half_second", max_pixels=192 * 108 - 1)
