@@ -91,3 +91,14 @@ def test_without_hls_js_the_browser_plays_the_stream_itself(kinora, browser):
         play_and_seek(tab)
         assert tab.evaluate(f"{VIDEO}.currentSrc").endswith("/master.m3u8")
         assert [trouble for trouble in tab.troubles() if "hls.min.js" not in trouble] == []
+
+
+def test_the_api_is_described_without_anything_from_elsewhere(kinora, browser):
+    with browser.tab() as tab:
+        tab.open(f"{kinora.url}/docs")
+        tab.wait_until("document.querySelectorAll('#docs details').length > 10")
+        routes = tab.evaluate("[...document.querySelectorAll('#docs summary')].map((one) => one.textContent)")
+        assert "POST/api/jobs/{job_id}/retryStart a failed or canceled job again" in routes
+        origins = tab.evaluate("[...new Set(performance.getEntriesByType('resource').map((one) => new URL(one.name).origin))]")
+        assert origins == [kinora.url]
+        assert tab.troubles() == []

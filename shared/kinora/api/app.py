@@ -30,6 +30,7 @@ def create_app(services: Services) -> FastAPI:
         title="Kinora",
         version=__version__,
         description="Media uploads in, thumbnails and instantly playable adaptive streams out.",
+        docs_url=None,  # FastAPI's page loads its scripts from a host elsewhere; the page router has one that works offline
         redoc_url=None,
     )
     register_problems(app)

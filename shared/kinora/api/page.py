@@ -1,4 +1,4 @@
-"""The console page at `/`: plain files beside this module."""
+"""The console page at `/` and the description of the API at `/docs`: plain files beside this module, nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ def page_router() -> APIRouter:
     @get_and_head(router, "/")
     def index(request: Request) -> Response:
         return send(request, "index.html")
+
+    @get_and_head(router, "/docs")
+    def docs(request: Request) -> Response:
+        return send(request, "docs.html")
 
     @get_and_head(router, "/page/{name:path}")
     def asset(request: Request, name: str) -> Response:

@@ -240,6 +240,7 @@ def test_the_page_and_its_parts(tmp_path):
         assert "<title>Kinora</title>" in page.text
         assert "default-src 'self'" in page.headers["content-security-policy"]
         parts = set(re.findall(r'(?:href|src)="(/page/[^"]+)"', page.text)) - {"/page/vendor/hls.min.js"}  # not everywhere
+        parts |= set(re.findall(r'(?:href|src)="(/page/[^"]+)"', client.get("/docs").text))
         parts |= {f"/page/{name}" for name in re.findall(r'from "./([^"]+)"', client.get("/page/console.js").text)}
         assert {"/page/style.css", "/page/console.js", "/page/client.js"} < parts
         for part in parts:
