@@ -1,6 +1,6 @@
 """The audio side of an output: plans tracks, writes their init segments, encodes any of their segments.
 
-Called by planning and by the pipeline. A segment is a pure function of the original, the plan and its number: alone or in a
+Called by planning and by the pipeline. Packets are copied where that is exact. A segment is a pure function of the original, the plan and its number: alone or in a
 batch it has the same bytes. Joined segments decode to the source's samples in place, without edit lists: no delay, gap or drift.
 """
 
@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from kinora.media.audio_aac import encode_frames, write_init
+from kinora.media.audio_copy import copy_packets
 from kinora.media.audio_decode import AudioInput, open_audio
 from kinora.media.audio_render import render
 from kinora.media.audio_tracks import plan_tracks
 from kinora.media.fragment import Sample, write_fragment
-from kinora.media.plan import AAC_FRAME, AudioSource, AudioTrack, Plan
+from kinora.media.plan import AudioSource, AudioTrack, Plan
 
 __all__ = ["encode", "encode_batch", "init_segment", "plan_tracks"]
 
@@ -23,7 +24,7 @@ __all__ = ["encode", "encode_batch", "init_segment", "plan_tracks"]
 _PRE_ROLL, _POST_ROLL = 2, 1
 
 
-def init_segment(file: BinaryIO, plan: Plan, track: str) -> bytes:  # noqa: ARG001 - a copied track will need the original
+def init_segment(file: BinaryIO, plan: Plan, track: str) -> bytes:  # noqa: ARG001 - the same call for every kind of track
     """The init segment of `track` (`audio/und_aac_2ch`); raises KeyError if the plan has no such track."""
     planned = _track(plan, track)
     return write_init(planned.sample_rate, planned.channels, planned.bit_rate)
@@ -45,17 +46,26 @@ def encode_batch(file: BinaryIO, plan: Plan, track: str, first: int, stop: int) 
         raise IndexError(f"{track} has no segments {first} to {stop}")
     with open_audio(file, plan.probe.container, planned.source_index) as source:
         for n in range(first, stop):
-            yield track, n, _segment(source, plan, planned, n, (cuts[n], cuts[n + 1]))
+            yield track, n, _segment(file, source, plan, planned, n, (cuts[n], cuts[n + 1]))
 
 
-def _segment(source: AudioInput, plan: Plan, track: AudioTrack, n: int, frames: tuple[int, int]) -> bytes:
-    begin, end = frames
-    window = ((begin - _PRE_ROLL) * AAC_FRAME, (end + _POST_ROLL) * AAC_FRAME)
+def _segment(file: BinaryIO, source: AudioInput, plan: Plan, track: AudioTrack, n: int, frames: tuple[int, int]) -> bytes:
+    begin, end = (track.offset + frame * track.frame_samples for frame in frames)
+    packets = copy_packets(file, source, track, plan.origin, frames) if track.copied else None
+    if packets is None:
+        packets = _encoded(source, plan, track, (begin, end))
+    samples = [Sample(begin + k * track.frame_samples, is_sync=True, data=packet) for k, packet in enumerate(packets)]
+    return write_fragment(n + 1, samples, begin, end)
+
+
+def _encoded(source: AudioInput, plan: Plan, track: AudioTrack, window: tuple[int, int]) -> list[bytes]:
+    """The packets for the samples of `window`, counted from the origin."""
+    size = track.frame_samples
+    begin, end = window
+    heard = (begin - _PRE_ROLL * size, end + _POST_ROLL * size)
     stream = _source(plan, track)
-    planes = render(source, track, plan.origin, stream.start * stream.time_base, window)
-    packets = encode_frames(planes, track.sample_rate, track.bit_rate, skip=_PRE_ROLL, count=end - begin)
-    samples = [Sample((begin + k) * AAC_FRAME, is_sync=True, data=packet) for k, packet in enumerate(packets)]
-    return write_fragment(n + 1, samples, begin * AAC_FRAME, end * AAC_FRAME)
+    planes = render(source, track, plan.origin, stream.start * stream.time_base, heard)
+    return encode_frames(planes, track.sample_rate, track.bit_rate, skip=_PRE_ROLL, count=(end - begin) // size)
 
 
 def _track(plan: Plan, track: str) -> AudioTrack:

@@ -67,7 +67,7 @@ def decode_stretch(source: AudioInput, start: Fraction, end: Fraction | None) ->
     Damaged packets are left out. Data that ends early ends the stretch early; so does a clock that stands still, before the
     frames fill the memory.
     """
-    decoder = _new_decoder(source.stream)
+    decoder = new_decoder(source.stream)
     lost = False
     left = None if end is None else _MOST_PER_SECOND * (end - start + _PRE_ROLL + 1)
     for packet in _packets(source, start - _PRE_ROLL, end):
@@ -154,7 +154,8 @@ def _seeks_by_video(container: InputContainer) -> bool:
     return container.format.name.startswith("matroska") and bool(container.streams.video)
 
 
-def _new_decoder(stream: AudioStream) -> AudioCodecContext:
+def new_decoder(stream: AudioStream) -> AudioCodecContext:
+    """A decoder for the stream's packets that has decoded nothing yet."""
     inside = stream.codec_context
     fresh = cast("AudioCodecContext", AudioCodecContext.create(inside.codec.name, "r"))
     fresh.thread_count = 1

@@ -17,7 +17,7 @@ from kinora.media.audio_decode import AudioInput, decode_stretch
 from kinora.media.plan import AudioTrack
 
 SAMPLE_BYTES = 4
-LAYOUTS = {1: "mono", 2: "stereo"}
+LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 _MARGIN = Fraction(1, 5)  # seconds read beyond the window: for the resampler's filter and for late timestamps
 
 
@@ -64,9 +64,9 @@ class _Window:
 
 
 def _mixed(run: Run, channels: int) -> list[bytes]:
-    """A run as float planes of 1 or 2 channels at its own rate.
+    """A run as float planes of 1, 2 or 6 channels at its own rate.
 
-    Surround is mixed down by the channel layout, scaled so that no sum can clip (ATSC A/52 §7.8.2). Layouts that FFmpeg
+    Where there are more channels than that, they are mixed down by the channel layout, scaled so that no sum can clip (ATSC A/52 §7.8.2). Layouts that FFmpeg
     cannot mix (more channels than it has names for) give their first channels.
     """
     layout = run.frames[0].layout
@@ -100,7 +100,7 @@ def _converted(frames: list[AudioFrame], resampler: AudioResampler, channels: in
 
 
 def audio_frame(planes: list[bytes], rate: int) -> AudioFrame:
-    """A frame of 32-bit float samples from the bytes of its 1 or 2 planes."""
+    """A frame of 32-bit float samples from the bytes of its 1, 2 or 6 planes."""
     frame = AudioFrame("fltp", LAYOUTS[len(planes)], len(planes[0]) // SAMPLE_BYTES)
     frame.sample_rate = rate
     for target, plane in zip(frame.planes, planes, strict=True):

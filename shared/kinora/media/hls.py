@@ -11,11 +11,12 @@ from fractions import Fraction
 from math import floor
 
 from kinora.errors import InvalidInput
-from kinora.media.plan import AAC_FRAME, AudioTrack, Plan, Rendition
+from kinora.media.hls_groups import Group, audio_groups
+from kinora.media.hls_text import quoted, tag
+from kinora.media.plan import Plan, Rendition
 
 _VERSION = 7  # EXT-X-MAP for fMP4 segments needs 6, players' checks for it say 7
 _START_RATE = 2_500_000  # bits per second that most connections carry at once
-_AUDIO_GROUP = "audio"
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]*)')
 _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 _QUERY = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]+")  # RFC 3986 §3.4
@@ -35,7 +36,7 @@ def media_playlist(plan: Plan, track: str) -> str:
         f"#EXT-X-TARGETDURATION:{_target(durations)}",
         "#EXT-X-MEDIA-SEQUENCE:0",
         "#EXT-X-PLAYLIST-TYPE:VOD",
-        _tag("EXT-X-MAP", {"URI": _quoted("init.mp4")}),
+        tag("EXT-X-MAP", {"URI": quoted("init.mp4")}),
     ]
     for n, duration in enumerate(durations):
         lines += [f"#EXTINF:{duration // 1_000_000}.{duration % 1_000_000:06d},", f"seg_{n}.m4s"]
@@ -45,19 +46,16 @@ def media_playlist(plan: Plan, track: str) -> str:
 def multivariant_playlist(plan: Plan) -> str:
     """The multivariant playlist. The variant that players start with stands first: the best up to 2.5 Mb/s, or the lowest.
 
-    The others follow from the best to the lowest. Without video each audio track is a variant of its own.
+    The others follow from the best to the lowest; then the same with surround sound, where there is some.
     """
-    lines = _head()
+    groups = audio_groups(plan.audio_tracks)
     if not plan.renditions:
-        for track in plan.audio_tracks:
-            lines += [_tag("EXT-X-STREAM-INF", _variant([track.bandwidth], [track.codecs])), f"{track.track}/playlist.m3u8"]
-        return _text(lines)
-    lines += [
-        _tag("EXT-X-MEDIA", _audio_choice(track, name, is_default=n == 0))
-        for n, (track, name) in enumerate(_named(plan.audio_tracks))
-    ]
-    for rendition in _start_first(plan.renditions):
-        lines += [_tag("EXT-X-STREAM-INF", _video_variant(rendition, plan.audio_tracks)), f"{rendition.track}/playlist.m3u8"]
+        return _text([*_head(), *_sound_variants(groups)])
+    lines = [*_head(), *(tag("EXT-X-MEDIA", one) for group in groups for one in group.media())]
+    choices: list[Group | None] = [*groups] or [None]
+    for group in choices:
+        for rendition in _start_first(plan.renditions):
+            lines += [tag("EXT-X-STREAM-INF", _video_variant(rendition, group)), f"{rendition.track}/playlist.m3u8"]
     return _text(lines)
 
 
@@ -75,8 +73,10 @@ def _boundaries(plan: Plan, track: str) -> list[Fraction]:
     """Where the segments of a track begin, and its end, in seconds from the origin."""
     kind, _, name = track.partition("/")
     if kind == "audio":
-        rate = next((one.sample_rate for one in plan.audio_tracks if one.name == name), 0)
-        return [Fraction(cut * AAC_FRAME, rate) for cut in plan.audio_timeline[name]]
+        one = next((one for one in plan.audio_tracks if one.name == name), None)
+        if one is None:
+            raise KeyError(track)
+        return [Fraction(one.offset + cut * one.frame_samples, one.sample_rate) for cut in plan.audio_timeline[name]]
     if plan.probe.video is None or track not in plan.tracks():
         raise KeyError(track)
     return [time * plan.probe.video.time_base - plan.origin for time in plan.timeline]
@@ -93,56 +93,35 @@ def _start_first(renditions: Sequence[Rendition]) -> list[Rendition]:
     return [start, *(one for one in falling if one is not start)]
 
 
-def _video_variant(rendition: Rendition, audio: Sequence[AudioTrack]) -> dict[str, str]:
-    loudest = max((track.bandwidth for track in audio), default=0)
-    attributes = _variant([rendition.bandwidth, loudest], [rendition.codecs, *(track.codecs for track in audio)])
+def _video_variant(rendition: Rendition, group: Group | None) -> dict[str, str]:
+    attributes = _variant(
+        rendition.bandwidth + (group.bandwidth if group else 0), [rendition.codecs, *(group.codecs if group else [])]
+    )
     attributes["RESOLUTION"] = f"{rendition.width}x{rendition.height}"
     if rendition.frame_rate > 0:
         attributes["FRAME-RATE"] = f"{rendition.frame_rate:.3f}"
-    if audio:
-        attributes["AUDIO"] = _quoted(_AUDIO_GROUP)
+    if group:
+        attributes["AUDIO"] = quoted(group.id)
     return attributes
 
 
-def _variant(bandwidths: Sequence[int], codecs: Sequence[str]) -> dict[str, str]:
-    return {"BANDWIDTH": str(sum(bandwidths)), "CODECS": _quoted(",".join(dict.fromkeys(codecs)))}
+def _sound_variants(groups: Sequence[Group]) -> list[str]:
+    """Without video each group is a variant, which names the default track's playlist."""
+    has_choice = any(len(group.tracks) > 1 for group in groups)
+    lines: list[str] = []
+    for group in groups:
+        attributes = _variant(group.bandwidth, group.codecs) | ({"AUDIO": quoted(group.id)} if has_choice else {})
+        lines += [tag("EXT-X-STREAM-INF", attributes), f"{group.tracks[0][0].track}/playlist.m3u8"]
+    choices = [tag("EXT-X-MEDIA", one) for group in groups for one in group.media()] if has_choice else []
+    return choices + lines
 
 
-def _audio_choice(track: AudioTrack, name: str, *, is_default: bool) -> dict[str, str]:
-    language = {} if track.language == "und" else {"LANGUAGE": _quoted(track.language)}
-    return {
-        "TYPE": "AUDIO",
-        "GROUP-ID": _quoted(_AUDIO_GROUP),
-        "NAME": _quoted(name),
-        **language,
-        "DEFAULT": "YES" if is_default else "NO",
-        "AUTOSELECT": "YES",
-        "CHANNELS": _quoted(str(track.channels)),
-        "URI": _quoted(f"{track.track}/playlist.m3u8"),
-    }
-
-
-def _named(tracks: Sequence[AudioTrack]) -> list[tuple[AudioTrack, str]]:
-    """The tracks, the default one first, with names that differ, as they must within a group (RFC 8216 §4.3.4.1.1)."""
-    named: list[tuple[AudioTrack, str]] = []
-    for track in sorted(tracks, key=lambda one: not one.default):
-        name = " ".join(track.title.split()) or ("Audio" if track.language == "und" else track.language)
-        taken = sum(1 for _, other in named if other == name or other.startswith(f"{name} ("))
-        named.append((track, f"{name} ({taken + 1})" if taken else name))
-    return named
+def _variant(bandwidth: int, codecs: Sequence[str]) -> dict[str, str]:
+    return {"BANDWIDTH": str(bandwidth), "CODECS": quoted(",".join(dict.fromkeys(codecs)))}
 
 
 def _head() -> list[str]:
     return ["#EXTM3U", f"#EXT-X-VERSION:{_VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
-
-
-def _tag(name: str, attributes: dict[str, str]) -> str:
-    return f"#{name}:" + ",".join(f"{key}={value}" for key, value in attributes.items())
-
-
-def _quoted(text: str) -> str:
-    """A quoted string, which can hold neither quotes nor line breaks (RFC 8216 §4.2)."""
-    return '"' + "".join(one for one in text.replace('"', "'") if one.isprintable()) + '"'
 
 
 def _text(lines: Iterable[str]) -> str:

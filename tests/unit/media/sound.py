@@ -42,21 +42,22 @@ def plan_for(path: Path, demuxer: str, *, origin: Fraction | None = None, cuts: 
     return Plan(PLAN_VERSION, "0" * 64, found, begin, (), (), tracks, timelines)
 
 
-def segments(path: Path, plan: Plan) -> list[bytes]:
-    track = plan.audio_tracks[0]
+def segments(path: Path, plan: Plan, number: int = 0) -> list[bytes]:
+    track = plan.audio_tracks[number]
     count = plan.segment_count(track.track)
     with path.open("rb") as file:
         return [segment for _, _, segment in audio.encode_batch(file, plan, track.track, 0, count)]
 
 
-def joined(path: Path, plan: Plan) -> bytes:
+def joined(path: Path, plan: Plan, number: int = 0) -> bytes:
     with path.open("rb") as file:
-        return audio.init_segment(file, plan, plan.audio_tracks[0].track) + b"".join(segments(path, plan))
+        header = audio.init_segment(file, plan, plan.audio_tracks[number].track)
+    return header + b"".join(segments(path, plan, number))
 
 
-def samples(source: Path | bytes, plan: Plan) -> np.ndarray:
+def samples(source: Path | bytes, plan: Plan, number: int = 0) -> np.ndarray:
     """Channels × samples as the independent FFmpeg decodes them, at the rate and with the channels of the plan's track."""
-    track = plan.audio_tracks[0]
+    track = plan.audio_tracks[number]
     data = source if isinstance(source, bytes) else None
     where = "-" if isinstance(source, bytes) else source
     form = ["-vn", "-f", "f32le", "-ac", str(track.channels), "-ar", str(track.sample_rate), "-"]

@@ -71,12 +71,12 @@ def test_the_track_says_what_it_is(tmp_path: Path) -> None:
     path = make(tmp_path / "mono.mkv", "-ac", "1", "-c:a", "flac", "-metadata:s:a:0", "language=deu", seconds=1)
     track = plan_for(path, "matroska").audio_tracks[0]
     assert (track.channels, track.codec, track.codecs, track.default) == (1, "aac", "mp4a.40.2", True)
-    assert track.name == f"{track.language}_aac_1ch"
+    assert (track.name, track.language) == ("deu_aac_1ch", "de")
     assert track.track == f"audio/{track.name}"
     assert 64_000 <= track.bit_rate <= 96_000 < track.bandwidth
 
 
-def test_the_default_stream_is_taken(tmp_path: Path) -> None:
+def test_the_default_stream_comes_first(tmp_path: Path) -> None:
     path = make(
         tmp_path / "two.mkv",
         "-map",
@@ -91,7 +91,8 @@ def test_the_default_stream_is_taken(tmp_path: Path) -> None:
         "default",
         seconds=1,
     )
-    assert [track.source_index for track in plan_for(path, "matroska").audio_tracks] == [1]
+    tracks = plan_for(path, "matroska").audio_tracks
+    assert [(track.source_index, track.default) for track in tracks] == [(1, True), (0, False)]
 
 
 def test_the_end_is_where_sound_ends_not_where_the_container_says(minute: Path) -> None:

@@ -128,9 +128,9 @@ def test_the_multivariant_playlist_offers_every_rendition_with_the_audio() -> No
     first = parsed.playlists[0].stream_info
     assert (first.bandwidth, first.codecs, first.resolution) == (1_570_000, "avc1.64001f,mp4a.40.2", (853, 480))
     assert first.frame_rate == 29.970
-    assert first.audio == "audio"
+    assert first.audio == "aac-stereo"
     (sound,) = parsed.media
-    assert (sound.type, sound.group_id, sound.name, sound.language) == ("AUDIO", "audio", "Audio", None)
+    assert (sound.type, sound.group_id, sound.name, sound.language) == ("AUDIO", "aac-stereo", "Audio", None)
     assert (sound.default, sound.autoselect, sound.channels) == ("YES", "YES", "2")
     assert sound.uri == "audio/und_aac_2ch/playlist.m3u8"
 
@@ -166,8 +166,8 @@ def test_titles_cannot_break_out_of_their_attribute() -> None:
 
 
 def test_audio_choices_have_names_that_differ_and_one_default() -> None:
-    second = replace(SOUND, name="eng_aac_2ch", language="en", title="", default=False)
-    third = replace(SOUND, name="eng_aac_1ch", language="en", title="", default=False, channels=1)
+    second = replace(SOUND, name="eng_aac_2ch", source_index=2, language="en", title="", default=False)
+    third = replace(second, name="eng_aac_1ch", source_index=3, channels=1)
     found = m3u8.loads(hls.multivariant_playlist(plan(audio_tracks=(second, third, SOUND)))).media
     assert [(one.name, one.default) for one in found] == [("Audio", "YES"), ("en", "NO"), ("en (2)", "NO")]
 
