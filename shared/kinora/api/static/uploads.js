@@ -19,8 +19,9 @@ export function takeUploads(onUploaded) {
   });
   for (const type of ["dragover", "dragleave", "drop"]) {
     document.addEventListener(type, (event) => {
-      if ($("console").hidden || !event.dataTransfer.types.includes("Files")) return;
-      event.preventDefault();
+      if (!event.dataTransfer.types.includes("Files")) return;
+      event.preventDefault(); // else the browser would leave the page and show the file
+      if ($("console").hidden) return;
       $("drop").classList.toggle("over", type === "dragover");
       if (type === "drop") take([...event.dataTransfer.files]);
     });
