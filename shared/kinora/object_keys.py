@@ -12,6 +12,7 @@ from kinora.errors import InvalidKey
 MAX_KEY_BYTES = 1024
 MAX_COMPONENT_BYTES = 255
 RESERVED_FOLDER = ".kinora"  # the filesystem driver's own working folder inside each root
+STORYBOARD_PATH = "storyboard/storyboard.vtt"
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MEDIA_TYPES = {
@@ -94,6 +95,10 @@ def init_path(track: str) -> str:
 
 def playlist_path(track: str) -> str:
     return f"{track}/playlist.m3u8"
+
+
+def sheet_path(sheet: int) -> str:
+    return f"storyboard/sheet_{sheet}.jpg"
 
 
 def media_type_of(key: str) -> str:

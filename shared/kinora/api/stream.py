@@ -1,4 +1,4 @@
-"""`/stream/{hash}/{path}`: playlists from the API, rewritten with the viewer's token; everything else as stored objects."""
+"""`/stream/{hash}/{path}`: files that name others from the API, rewritten with the viewer's token; the rest as stored objects."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from kinora.api.routes import get_and_head
 from kinora.api.serving import IMMUTABLE, PRIVATE, REVALIDATE, send_object, send_text
 from kinora.errors import NotFound
 from kinora.media.hls import rewrite_uris
+from kinora.media.storyboard_layout import rewrite_sheets
 from kinora.model import Scope
-from kinora.object_keys import media_type_of
-from kinora.pipeline.playback import explain_absence, read_playlist, stream_key
+from kinora.object_keys import STORYBOARD_PATH, media_type_of
+from kinora.pipeline.playback import explain_absence, read_index, stream_key
 from kinora.services import Services
 
 
@@ -25,7 +26,7 @@ def stream_router(services: Services, access: Access) -> APIRouter:
     @get_and_head(
         router,
         "/stream/{content_hash}/{path:path}",
-        summary="A playlist, init segment, segment or cover",
+        summary="A playlist, init segment, segment, cover, preview, storyboard or waveform",
         responses={
             206: {"description": "The range asked for"},
             302: {"description": "Where the bytes are (AWS)"},
@@ -44,10 +45,11 @@ def stream_router(services: Services, access: Access) -> APIRouter:
             token = token or bearer(authorization)
             access.check_playback(content_hash, token)
         try:
-            if path.endswith(".m3u8"):
-                text = read_playlist(services, content_hash, path)
+            if path.endswith(".m3u8") or path == STORYBOARD_PATH:
+                text = read_index(services, content_hash, path)
                 if is_private and token:
-                    text = rewrite_uris(text, urlencode({"token": token}))
+                    rewrite = rewrite_sheets if path == STORYBOARD_PATH else rewrite_uris
+                    text = rewrite(text, urlencode({"token": token}))
                 return send_text(request, text.encode(), media_type_of(path), PRIVATE if is_private else REVALIDATE)
             fixed = path.endswith((".m4s", ".mp4"))
             cache = PRIVATE if is_private else (IMMUTABLE if fixed else REVALIDATE)

@@ -24,7 +24,7 @@ from kinora.media.index import only_stream
 from kinora.media.libvips import pyvips
 from kinora.media.plan import Plan, VideoSource
 from kinora.media.probe import picture_time
-from kinora.media.scale import ScalingChain
+from kinora.media.scale import ScalingChain, TimedPicture
 
 _LONGEST_SEARCH = 2000  # packets after a seek in which its keyframe must appear
 
@@ -88,7 +88,8 @@ def segment_at(plan: Plan, time: int) -> int:
 
 def _shown(decoder: SegmentDecoder, n: int, moments: Sequence[int]) -> Iterator[VideoFrame]:
     pictures = decoder.pictures(n)
-    shown = following = next(pictures)
+    shown = next(pictures)
+    following: TimedPicture | None = shown
     for moment in moments:
         while following is not None and following[0] <= moment:
             shown, following = following, next(pictures, None)

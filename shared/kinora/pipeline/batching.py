@@ -6,28 +6,30 @@ from collections.abc import Iterator, Sequence
 
 from kinora.media.plan import Plan
 from kinora.model import Job, SegmentId
+from kinora.pipeline.side_stages import side_tasks
 from kinora.queues.base import QueueName
 from kinora.services import Services
 
 CPU_SECONDS_PER_PIXEL = 2.4e-8  # x264 veryfast with its scaling and decoding; measured, see benchmarks
 AUDIO_SEGMENTS_PER_TASK = 150
+_FIRST = 2  # encode tasks that come before everything else
 
 
 def send_encode_tasks(services: Services, job: Job, plan: Plan) -> None:
-    """Send poster, audio and video tasks for everything that is not marked as done yet."""
+    """Send tasks for everything that is not done yet: the first segments, then what lies beside the stream, then the rest."""
     marked = services.jobs.segments(job.id)
-    tasks: list[dict[str, object]] = []
-    if plan.renditions:
-        tasks.append({"task": "poster", "job": job.id})
+    sound: list[dict[str, object]] = []
     for track in (one.track for one in plan.audio_tracks):
         missing = [n for n in range(plan.segment_count(track)) if SegmentId(track, n) not in marked]
         for first, stop in batches(missing, AUDIO_SEGMENTS_PER_TASK):
-            tasks.append({"task": "audio", "job": job.id, "track": track, "first": first, "stop": stop})
+            sound.append({"task": "audio", "job": job.id, "track": track, "first": first, "stop": stop})
+    pictures: list[dict[str, object]] = []
     tracks = [one.track for one in plan.renditions]
     missing = [n for n in range(len(plan.timeline) - 1) if any(SegmentId(track, n) not in marked for track in tracks)]
     for first, stop in batches(missing, _segments_per_task(plan, services.settings.task_seconds), start=1):
-        tasks.append({"task": "encode", "job": job.id, "first": first, "stop": stop})
-    services.queues.send(QueueName.ENCODE, tasks)
+        pictures.append({"task": "encode", "job": job.id, "first": first, "stop": stop})
+    first_tasks, rest = [*sound[:1], *pictures[:_FIRST]], [*sound[1:], *pictures[_FIRST:]]
+    services.queues.send(QueueName.ENCODE, [*first_tasks, *side_tasks(job), *rest])
 
 
 def batches(numbers: Sequence[int], longest: int, start: int | None = None) -> Iterator[tuple[int, int]]:

@@ -6,23 +6,25 @@ import re
 
 from kinora.errors import NotFound, Pending
 from kinora.model import Scope
-from kinora.object_keys import is_hash, video_key
+from kinora.object_keys import STORYBOARD_PATH, is_hash, video_key
 from kinora.pipeline.plans import load_plan
 from kinora.services import Services
 
 _TRACK_FILE = re.compile(r"((?:video|audio)/[A-Za-z0-9_-]{1,64})/(playlist\.m3u8|init\.mp4|seg_(0|[1-9][0-9]{0,8})\.m4s)")
-_FILES = frozenset({"master.m3u8", "cover.jpg"})
+_FILES = frozenset({"master.m3u8", "cover.jpg", "preview.webp", "preview.gif", STORYBOARD_PATH, "waveform.json"})
+_SHEET = re.compile(r"storyboard/sheet_(0|[1-9][0-9]{0,3})\.jpg")
 
 
 def stream_key(content_hash: str, path: str) -> str:
     """The key of a file that viewers may ask for; raises NotFound for anything else, so that nothing else can be read."""
-    if not is_hash(content_hash) or (path not in _FILES and _TRACK_FILE.fullmatch(path) is None):
+    is_known = path in _FILES or any(files.fullmatch(path) for files in (_TRACK_FILE, _SHEET))
+    if not is_hash(content_hash) or not is_known:
         raise NotFound(f"no stream file {path!r}")
     return video_key(content_hash, path)
 
 
-def read_playlist(services: Services, content_hash: str, path: str) -> str:
-    """The text of a playlist. Raises NotFound."""
+def read_index(services: Services, content_hash: str, path: str) -> str:
+    """The text of a playlist, or of the storyboard. Raises NotFound."""
     with services.storage.open(Scope.MEDIA, stream_key(content_hash, path)) as reader:
         return reader.read().decode()
 

@@ -22,6 +22,7 @@ from kinora.pipeline.derivatives import store_derivative
 from kinora.pipeline.fingerprint import read_head
 from kinora.pipeline.originals import open_original
 from kinora.pipeline.plans import load_plan, store_plan
+from kinora.pipeline.side_stages import absent_stages
 from kinora.pipeline.work import settle, update, with_stages
 from kinora.services import Services
 from kinora.storage.base import PutMode
@@ -111,9 +112,7 @@ def _playable(services: Services, job: Job, plan: Plan) -> Job | None:
     }
     changed = with_stages(job, StageState.READY, StageName.PROBE, StageName.PLAN)
     absent = [stage for stage, count in planned.items() if count == 0]
-    if not plan.renditions:
-        absent.append(StageName.POSTER)
-    changed = with_stages(changed, StageState.SKIPPED, *absent)
+    changed = with_stages(changed, StageState.SKIPPED, *absent, *absent_stages(plan))
     wanted = {stage: count for stage, count in planned.items() if count}
     playable_at = job.playable_at or services.clock()
     return replace(changed, state=JobState.PLAYABLE, segments_planned=wanted, playable_at=playable_at)
@@ -122,5 +121,5 @@ def _playable(services: Services, job: Job, plan: Plan) -> Job | None:
 def _encoding(job: Job) -> Job | None:
     if job.state is not JobState.PLAYABLE:
         return None
-    waiting = [name for name, stage in job.stages.items() if stage.state is StageState.PENDING]
+    waiting = [name for name in job.segments_planned if job.stages[name].state is StageState.PENDING]
     return replace(with_stages(job, StageState.RUNNING, *waiting), state=JobState.ENCODING)

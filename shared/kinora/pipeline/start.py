@@ -19,10 +19,17 @@ def start(services: Services, content_hash: str, kind: Kind, original_key: str) 
     job, created = services.jobs.create(new_job(services, content_hash, kind, original_key))
     if job.state is JobState.QUEUED:
         send_first_task(services, job)  # also when it existed: its creator may have been killed before this line
-    elif job.state is JobState.FAILED and job.error is not None and job.error.code == OriginalGone.code:
+    elif _lost_its_original(job):
         with suppress(InvalidInput):  # somebody else was faster: it is under way
             retry(services, job.id)
     return "started" if created else "known"
+
+
+def _lost_its_original(job: Job) -> bool:
+    """Whether the job, or a stage of one that is ready otherwise, failed for want of the original that has now come back."""
+    stages = [stage.error for stage in job.stages.values()] if job.state is JobState.READY else []
+    failures = [job.error] if job.state is JobState.FAILED else stages
+    return any(failure is not None and failure.code == OriginalGone.code for failure in failures)
 
 
 def send_first_task(services: Services, job: Job, *, repair: bool = False) -> None:
@@ -46,13 +53,13 @@ def _digest(*parts: str) -> str:
 
 
 def retry(services: Services, identifier: str) -> Job:
-    """Start a failed or canceled job again; what exists already is not made again.
+    """Start a failed or canceled job again, or the failed stages of a ready one; what exists already is not made again.
 
     Raises NotFound, and InvalidInput for a job that is under way, ready, or was refused because of its content.
     """
 
     def change(job: Job) -> Job:
-        if job.state not in {JobState.FAILED, JobState.CANCELED}:
+        if not _is_retryable(job):
             raise InvalidInput(public_message=f"A job that is {job.state.value} cannot be retried.")
         if job.kind is Kind.OTHER:
             raise InvalidInput(public_message="This content was refused; the same content would be refused again.")
@@ -63,6 +70,11 @@ def retry(services: Services, identifier: str) -> Job:
     job = update(services, identifier, change)
     send_first_task(services, job)
     return job
+
+
+def _is_retryable(job: Job) -> bool:
+    has_failed_stage = any(stage.state is StageState.FAILED for stage in job.stages.values())
+    return job.state in {JobState.FAILED, JobState.CANCELED} or (job.state is JobState.READY and has_failed_stage)
 
 
 def retry_plan(job: Job) -> Mapping[str, object]:

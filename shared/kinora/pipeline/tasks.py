@@ -13,6 +13,7 @@ from kinora.errors import InvalidEvent, KinoraError, NotFound
 from kinora.events import QueueRecord
 from kinora.model import Failure, Job, StageName
 from kinora.observability import logger
+from kinora.pipeline.side_stages import SIDE_STAGES, fail_side_stage
 from kinora.pipeline.work import fail, failure_of
 from kinora.queues.batch import run_each
 from kinora.services import Services
@@ -30,6 +31,16 @@ _TASKS = {
     "audio": "kinora.pipeline.encode:encode_audio",
     "encode": "kinora.pipeline.encode:encode_video",
     "poster": "kinora.pipeline.poster:make_cover",
+    "preview": "kinora.pipeline.preview:make_preview",
+    "storyboard": "kinora.pipeline.storyboard:make_storyboard",
+    "waveform": "kinora.pipeline.waveform:make_waveform",
+}
+_STAGES = {
+    "image": StageName.IMAGE,
+    "prepare": StageName.PLAN,
+    "audio": StageName.AUDIO,
+    "encode": StageName.VIDEO,
+    **{stage.value: stage for stage in SIDE_STAGES},
 }
 _EXHAUSTED = Failure("exhausted", "The work was tried several times and never came to an end.")
 
@@ -84,10 +95,8 @@ def _note_attempt(services: Services, record: QueueRecord, job: Job, error: Base
 
 def _give_up(services: Services, job: Job, task: Mapping[str, object], failure: Failure) -> None:
     """Fail the job, or only the stage where playback does not depend on it."""
-    if task.get("task") == "poster":
-        from kinora.pipeline.poster import fail_cover
-
-        fail_cover(services, job.id, failure)
-        return
-    stages = {"image": StageName.IMAGE, "prepare": StageName.PLAN, "audio": StageName.AUDIO, "encode": StageName.VIDEO}
-    fail(services, job.id, failure, stages.get(str(task.get("task"))))
+    stage = _STAGES.get(str(task.get("task")))
+    if stage in SIDE_STAGES:
+        fail_side_stage(services, job.id, stage, failure)
+    else:
+        fail(services, job.id, failure, stage)

@@ -18,6 +18,10 @@ REFUSED_RECIPE = "refused-1"
 
 ANNOUNCED = {JobState.PLAYABLE, JobState.READY, JobState.FAILED, JobState.CANCELED}
 _ATTEMPTS = 20
+_STREAM_STAGES = [
+    *(StageName.PROBE, StageName.PLAN, StageName.POSTER, StageName.PREVIEW, StageName.STORYBOARD, StageName.WAVEFORM),
+    *(StageName.AUDIO, StageName.VIDEO),
+]
 
 
 def recipe_of(settings: Settings, kind: Kind) -> str:
@@ -44,11 +48,7 @@ def new_job(services: Services, content_hash: str, kind: Kind, original_key: str
     """A queued job (not stored yet) with its stages."""
     now = services.clock()
     recipe = recipe_of(services.settings, kind)
-    names = (
-        [StageName.IMAGE]
-        if kind is Kind.IMAGE
-        else [StageName.PROBE, StageName.PLAN, StageName.POSTER, StageName.AUDIO, StageName.VIDEO]
-    )
+    names = [StageName.IMAGE] if kind is Kind.IMAGE else _STREAM_STAGES
     stages = {StageName.HASH: Stage(StageState.READY)} | dict.fromkeys(names, Stage())
     return Job(
         id=job_id(content_hash, recipe),

@@ -15,9 +15,11 @@ from kinora.pipeline.start import retry
 from kinora.pipeline.sweep import MAX_REPAIRS, sweep
 from tests.house import HOUR, house
 from tests.pictures import picture
+from tests.unit.media import clips
 
 CLIP = Path(__file__).parents[2] / "media" / "bigbuckbunny.mp4"
 SMALL = {"ladder": "240,144"}
+SIDE_TASKS = ("poster", "waveform", "preview", "storyboard")
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +67,10 @@ def test_a_video_is_playable_before_it_is_encoded_and_ready_afterwards(tmp_path,
         assert set(job.stages.values()) == {job.stages[StageName.VIDEO]}
         for playlist in base.glob("*/*/playlist.m3u8"):
             assert all((playlist.parent / segment.uri).exists() for segment in m3u8.load(str(playlist)).segments)
-        assert {one.name for one in home.services.catalog.derivatives(job.hash)} >= {"stream", "poster", "image/thumb.webp"}
+        assert {one.name for one in home.services.catalog.derivatives(job.hash)} == {
+            *("stream", "poster", "preview.webp", "preview.gif", "storyboard", "waveform"),
+            *("image/thumb.webp", "image/medium.webp", "image/large.webp"),
+        }
         assert [event.type for event in home.announced()] == ["job.playable", "job.ready"]
 
 
@@ -88,15 +93,16 @@ def test_every_message_twice_makes_the_same_objects_and_rows(tmp_path, clip):
         assert before == {key: home.services.storage.head(Scope.MEDIA, key).etag for key in before}
 
 
-def test_a_task_that_runs_out_of_time_hands_its_rest_back(tmp_path, clip):
-    with house(tmp_path, **SMALL) as home:
-        home.ingest(home.put("clip.mp4", clip))
+def test_a_task_that_runs_out_of_time_hands_its_rest_back(tmp_path):
+    clips.ffmpeg("-f", "lavfi", "-i", "sine=d=20", "-c:a", "aac", str(tmp_path / "tone.mp4"))
+    with house(tmp_path / "data", **SMALL) as home:
+        home.ingest(home.put("tone.mp4", (tmp_path / "tone.mp4").read_bytes()))
         home.work("prepare")
-        (audio,) = [body for body in home.waiting("encode") if body["task"] == "audio"]
-        total = audio["stop"]
+        audio = home.waiting("encode")[0]
         clock = iter([1000, *[100] * 10_000])
-        if total > 1:
-            home.work("encode", limit=2, remaining=lambda: next(clock))
+        assert (audio["task"], audio["stop"] > 1) == ("audio", True)
+        home.work("encode", limit=1, remaining=lambda: next(clock))
+        assert audio | {"first": 1} in home.waiting("encode")
         home.work()
         assert home.job().state is JobState.READY
 
@@ -125,14 +131,16 @@ def test_retry_makes_only_what_is_missing(tmp_path, clip):
     with house(tmp_path, **SMALL) as home:
         home.ingest(home.put("clip.mp4", clip))
         home.work("prepare")
-        home.work("encode", limit=2)  # the cover and the audio
+        done = home.waiting("encode")[0]
+        home.work("encode", limit=1)
         home.ingest(home.remove("clip.mp4"))
         home.work()
         assert home.job().error.code == "original-gone"
         home.services.storage.put(Scope.SOURCE, "uploads/clip.mp4", clip)
         home.ingest(home.created("uploads/clip.mp4"))
         home.work("prepare")
-        assert {body["task"] for body in home.waiting("encode")} <= {"poster", "encode"}
+        assert done not in home.waiting("encode")
+        assert {body["task"] for body in home.waiting("encode")} >= {"encode", *SIDE_TASKS}
         home.work()
         assert home.job().state is JobState.READY
         with pytest.raises(InvalidInput):
