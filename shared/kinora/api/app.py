@@ -13,7 +13,7 @@ from kinora.api.limits import AnswerLimits
 from kinora.api.links import Links
 from kinora.api.media import media_router
 from kinora.api.page import page_router
-from kinora.api.problems import register_problems
+from kinora.api.problems import PROBLEM_JSON, PROBLEM_SCHEMA, register_problems
 from kinora.api.signed import signed_router
 from kinora.api.stream import stream_router
 from kinora.api.uploads import uploads_router
@@ -32,6 +32,7 @@ def create_app(services: Services) -> FastAPI:
         description="Media uploads in, thumbnails and instantly playable adaptive streams out.",
         docs_url=None,  # FastAPI's page loads its scripts from a host elsewhere; the page router has one that works offline
         redoc_url=None,
+        responses={422: {"description": "Validation failed", "content": {PROBLEM_JSON: {"schema": PROBLEM_SCHEMA}}}},
     )
     register_problems(app)
     app.include_router(health_router(services))

@@ -11,6 +11,18 @@ from kinora.errors import KinoraError, RangeNotSatisfiable, Unauthorized, Unavai
 from kinora.observability import logger
 
 PROBLEM_JSON = "application/problem+json"
+PROBLEM_SCHEMA = {
+    "type": "object",
+    "description": "Problem details (RFC 9457)",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "description": "Stable and machine-readable"},
+    },
+}
 _CODES = {404: "not-found", 405: "method-not-allowed", 413: "limit-exceeded"}
 
 

@@ -17,11 +17,12 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from kinora.api.body import BodyReader
 from kinora.api.links import Links
 from kinora.api.schemas import UploadRequest, UploadTarget, UploadView
-from kinora.errors import AlreadyExists, InvalidInput, LimitExceeded, NotFound, PreconditionFailed
+from kinora.errors import AlreadyExists, InvalidInput, InvalidKey, LimitExceeded, NotFound, PreconditionFailed
 from kinora.model import Scope
 from kinora.object_keys import check_key
 from kinora.services import Services
 from kinora.storage.base import PutMode
+from kinora.upload_names import is_unfinished
 
 _TAKEN = "There is an original with this key already."
 _CONTENT_DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
@@ -33,6 +34,8 @@ def uploads_router(services: Services, links: Links) -> APIRouter:
 
     def source_key(key: str) -> str:
         """Keys are given with or without the upload prefix."""
+        if is_unfinished(key):
+            raise InvalidKey(public_message="Names that are hidden or stand for unfinished files are not taken in.")
         return check_key(key if key.startswith(settings.upload_prefix) else settings.upload_prefix + key)
 
     @router.post("", summary="Where to upload an original", responses={409: {"description": "The key is taken"}})

@@ -12,12 +12,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-_TEMPORARY = (".crdownload", ".part", ".partial", ".tmp", "~")
-
-
-def is_ignored(key: str) -> bool:
-    """Whether a file is hidden, in a hidden folder, or named as unfinished downloads and editors' copies are."""
-    return key.endswith(_TEMPORARY) or any(part.startswith(".") for part in key.split("/"))
+from kinora.upload_names import is_unfinished
 
 
 def signature_of(path: Path) -> str | None:
@@ -38,7 +33,7 @@ def files_below(root: Path, folder: Path) -> Iterator[str]:
         relative = os.path.relpath(parent, root)
         for name in names:
             key = name if relative == "." else f"{relative}/{name}"
-            if not is_ignored(key) and not Path(parent, name).is_symlink():
+            if not is_unfinished(key) and not Path(parent, name).is_symlink():
                 yield key
 
 

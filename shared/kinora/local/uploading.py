@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, cast
 
 from kinora.errors import AlreadyExists, InvalidInput, KinoraError, NotFound
-from kinora.local.source_folder import is_ignored
 from kinora.model import Scope
 from kinora.object_keys import check_key
 from kinora.services import Services
 from kinora.storage.base import PutMode
+from kinora.upload_names import is_unfinished
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -59,7 +59,7 @@ def announce_again(services: Services, done: Upload) -> None:
 def _names(prefix: str, name: str) -> Iterator[str]:
     """Names the watcher does not take for hidden or unfinished files."""
     visible = name.lstrip(".") or "upload"
-    if is_ignored(visible):
+    if is_unfinished(visible):
         visible += ".upload"
     pure = PurePosixPath(visible)
     yield check_key(prefix + visible)

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from kinora.errors import InvalidKey, KinoraError, NotFound
 from kinora.local.known_files import KnownFiles
-from kinora.local.source_folder import files_below, is_being_written, is_ignored, signature_of
+from kinora.local.source_folder import files_below, is_being_written, signature_of
 from kinora.model import Scope
 from kinora.storage.base import Storage
+from kinora.upload_names import is_unfinished
 
 SETTLE_SECONDS = 0.2  # a file that looks the same for so long may be complete
 TICK_SECONDS = 0.1
@@ -121,7 +122,7 @@ class Watcher:
             touched, self._touched = self._touched, set()
         for path in touched:
             key = path.relative_to(self._root).as_posix()
-            if path != self._root and is_ignored(key):
+            if path != self._root and is_unfinished(key):
                 continue
             if path.is_dir() or not (key in self._known or path.exists()):  # a folder, here or gone as a whole
                 self._scan(path)

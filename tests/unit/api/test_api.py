@@ -152,7 +152,7 @@ def test_uploads_are_stored_and_checked(tmp_path):
         wrong = client.put("/api/uploads/x.jpg", content=cat, headers=client.key | {"Content-Digest": f"sha-256=:{digest}:"})
         assert (wrong.status_code, code_of(wrong)) == (422, "checksum-mismatch")
         assert not (tmp_path / "source" / "uploads" / "x.jpg").exists()
-        for hostile in ("..%2f..%2fx", "a//b", "a/%00b", "%2e%2e/%2e%2e/x", "x" * 300):
+        for hostile in ("..%2f..%2fx", "a//b", "a/%00b", "%2e%2e/%2e%2e/x", "x" * 300, ".hidden.jpg", "cat.jpg.part"):
             assert code_of(client.put(f"/api/uploads/{hostile}", content=cat, headers=client.key)) in {
                 "invalid-key",
                 "not-found",

@@ -15,11 +15,12 @@ from kinora.events import ObjectEvent, object_events
 from kinora.local.invocations import Invocations
 from kinora.local.known_files import KnownFiles
 from kinora.local.plan import S3Trigger
-from kinora.local.source_folder import is_being_written, is_ignored
+from kinora.local.source_folder import is_being_written
 from kinora.local.tables import open_tables
 from kinora.local.watcher import Watcher
 from kinora.model import Scope
 from kinora.storage.filesystem import FilesystemStorage
+from kinora.upload_names import is_unfinished
 from tests.unit.local.small_stack import wait_until
 
 TRIGGER = S3Trigger("IngestFunction", "source", ("s3:ObjectCreated:*", "s3:ObjectRemoved:*"), "uploads/")
@@ -201,7 +202,7 @@ def test_sequencers_grow_even_when_the_clock_is_set_back(watched: Watched) -> No
     ],
 )
 def test_ignored_names(key: str, ignored: bool) -> None:
-    assert is_ignored(key) is ignored
+    assert is_unfinished(key) is ignored
 
 
 def test_being_written_is_seen_across_handles(tmp_path: Path) -> None:
