@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import BinaryIO
 
@@ -39,7 +40,8 @@ def make_waveform(file: BinaryIO, plan: Plan) -> bytes:
         raise UnsupportedMedia("the plan has no audio")
     chosen = plan.audio_tracks[0].source_index
     source = next(one for one in plan.probe.audio if one.index == chosen)
-    longest = round((max(plan.probe.duration, 0) + 1) * source.sample_rate)
+    length = max(Fraction(plan.probe.duration), source.end * source.time_base - plan.origin)
+    longest = round((length + 1) * source.sample_rate)
     scale = samples_per_pixel(longest)
     with open_audio(file, plan.probe.container, chosen) as stream, decoding():
         end = plan.origin + Fraction(longest, source.sample_rate)
@@ -60,12 +62,12 @@ def samples_per_pixel(samples: int) -> int:
     return scale
 
 
-def _placed(decoded: Iterable[Decoded], source: AudioSource, origin: Fraction, longest: int) -> Iterator[bytes]:
+def _placed(decoded: Iterator[Decoded], source: AudioSource, origin: Fraction, longest: int) -> Iterator[bytes]:
     """16-bit mono samples without gap or overlap from the origin on, at most `longest`."""
     mix = _Mono(source.sample_rate)
     jitter = _LARGEST_JITTER * source.sample_rate
     position = 0
-    for one in decoded:
+    for one in _begun_in_time(decoded):
         samples = mix.mixed(one.frame)
         if one.time is not None:
             wanted = round((one.time - origin) * source.sample_rate)
@@ -77,6 +79,17 @@ def _placed(decoded: Iterable[Decoded], source: AudioSource, origin: Fraction, l
         samples = samples[: 2 * max(longest - position, 0)]
         position += len(samples) // 2
         yield samples
+
+
+def _begun_in_time(decoded: Iterator[Decoded]) -> Iterator[Decoded]:
+    """The head of the first frame may be trimmed without its timestamp knowing: it ends where the second one begins."""
+    first, second = next(decoded, None), next(decoded, None)
+    if first is not None and first.time is not None and second is not None and second.time is not None:
+        begin = second.time - Fraction(first.frame.samples, first.frame.sample_rate)
+        if abs(begin - first.time) <= _LARGEST_JITTER:
+            first = replace(first, time=begin)
+    yield from (one for one in (first, second) if one is not None)
+    yield from decoded
 
 
 def _silence(count: int) -> Iterator[bytes]:
