@@ -64,6 +64,7 @@ class StageName(StrEnum):
     PREVIEW = "preview"
     STORYBOARD = "storyboard"
     WAVEFORM = "waveform"
+    SUBTITLES = "subtitles"
     AUDIO = "audio"
     VIDEO = "video"
 

@@ -89,6 +89,11 @@ def segment_path(track: str, n: int) -> str:
     return f"{track}/seg_{n}.m4s"
 
 
+def text_path(track: str) -> str:
+    """The one segment of `track`, which is `subtitles/{name}`."""
+    return f"{track}/seg_0.vtt"
+
+
 def init_path(track: str) -> str:
     return f"{track}/init.mp4"
 

@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import floor
 
 from kinora.errors import InvalidInput
-from kinora.media.hls_groups import Group, audio_groups
+from kinora.media.hls_groups import SUBTITLES, Group, audio_groups, subtitle_media
 from kinora.media.hls_text import quoted, tag
 from kinora.media.plan import Plan, Rendition
 
@@ -29,6 +29,8 @@ def media_playlist(plan: Plan, track: str) -> str:
     comes a little later, so that a seek finds the same instant in every rendition. Boundaries are rounded to microseconds,
     not durations: no rounding adds up.
     """
+    if track in {one.track for one in plan.subtitles}:
+        return _subtitle_playlist(plan)
     boundaries = [floor(second * 1_000_000 + Fraction(1, 2)) for second in _boundaries(plan, track)]
     durations = [stop - start for start, stop in zip([0, *boundaries[1:-1]], boundaries[1:], strict=True)]
     lines = [
@@ -43,19 +45,32 @@ def media_playlist(plan: Plan, track: str) -> str:
     return _text([*lines, "#EXT-X-ENDLIST"])
 
 
+def _subtitle_playlist(plan: Plan) -> str:
+    """All texts are one segment, as long as the longest track."""
+    tracks = [_boundaries(plan, track) for track in plan.tracks()]
+    length = max([ends[-1] for ends in tracks], default=Fraction(1))
+    head = [*_head(), f"#EXT-X-TARGETDURATION:{max(floor(length + Fraction(1, 2)), 1)}", "#EXT-X-MEDIA-SEQUENCE:0"]
+    return _text([*head, "#EXT-X-PLAYLIST-TYPE:VOD", f"#EXTINF:{float(length):.6f},", "seg_0.vtt", "#EXT-X-ENDLIST"])
+
+
 def multivariant_playlist(plan: Plan) -> str:
     """The multivariant playlist. The variant that players start with stands first: the best up to 2.5 Mb/s, or the lowest.
 
     The others follow from the best to the lowest; then the same with surround sound, where there is some.
     """
     groups = audio_groups(plan.audio_tracks)
+    texts = [tag("EXT-X-MEDIA", one) for one in subtitle_media(plan.subtitles)]
+    with_texts = {"SUBTITLES": quoted(SUBTITLES)} if texts else {}
     if not plan.renditions:
-        return _text([*_head(), *_sound_variants(groups)])
-    lines = [*_head(), *(tag("EXT-X-MEDIA", one) for group in groups for one in group.media())]
+        return _text([*_head(), *texts, *_sound_variants(groups, with_texts)])
+    lines = [*_head(), *(tag("EXT-X-MEDIA", one) for group in groups for one in group.media()), *texts]
     choices: list[Group | None] = [*groups] or [None]
     for group in choices:
         for rendition in _start_first(plan.renditions):
-            lines += [tag("EXT-X-STREAM-INF", _video_variant(rendition, group)), f"{rendition.track}/playlist.m3u8"]
+            lines += [
+                tag("EXT-X-STREAM-INF", _video_variant(rendition, group) | with_texts),
+                f"{rendition.track}/playlist.m3u8",
+            ]
     return _text(lines)
 
 
@@ -105,12 +120,12 @@ def _video_variant(rendition: Rendition, group: Group | None) -> dict[str, str]:
     return attributes
 
 
-def _sound_variants(groups: Sequence[Group]) -> list[str]:
+def _sound_variants(groups: Sequence[Group], with_texts: dict[str, str]) -> list[str]:
     """Without video each group is a variant, which names the default track's playlist."""
     has_choice = any(len(group.tracks) > 1 for group in groups)
     lines: list[str] = []
     for group in groups:
-        attributes = _variant(group.bandwidth, group.codecs) | ({"AUDIO": quoted(group.id)} if has_choice else {})
+        attributes = _variant(group.bandwidth, group.codecs) | ({"AUDIO": quoted(group.id)} if has_choice else {}) | with_texts
         lines += [tag("EXT-X-STREAM-INF", attributes), f"{group.tracks[0][0].track}/playlist.m3u8"]
     choices = [tag("EXT-X-MEDIA", one) for group in groups for one in group.media()] if has_choice else []
     return choices + lines

@@ -1,4 +1,4 @@
-"""The choices of sound that a multivariant playlist offers: groups of EXT-X-MEDIA tags (RFC 8216 §4.3.4.1); a room of hls.
+"""The choices of sound and text that a multivariant playlist offers: groups of EXT-X-MEDIA tags (RFC 8216 §4.3.4.1); a room of hls.
 
 Every group offers the same choices under the same names, as Apple's authoring rules ask: where a stream has no surround track,
 its stereo track stands in.
@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from kinora.media.hls_text import quoted, yes_or_no
 from kinora.media.languages import UNKNOWN
-from kinora.media.plan import AudioTrack
+from kinora.media.plan import AudioTrack, SubtitleTrack
 
-_CHARACTERISTICS = {"description": "public.accessibility.describes-video"}
+K = TypeVar("K")
+T = TypeVar("T", AudioTrack, SubtitleTrack)
+
+_CHARACTERISTICS = {
+    "description": "public.accessibility.describes-video",
+    "captions": "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound",
+}
+SUBTITLES = "subtitles"  # the one group of texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +52,38 @@ class Group:
         return tags
 
     def _tag(self, track: AudioTrack, name: str, *, is_default: bool, is_automatic: bool) -> dict[str, str]:
-        characteristics = _CHARACTERISTICS.get(track.role)
-        return {
-            "TYPE": "AUDIO",
-            "GROUP-ID": quoted(self.id),
-            "NAME": quoted(name),
-            **({} if track.language == UNKNOWN else {"LANGUAGE": quoted(track.language)}),
-            "DEFAULT": yes_or_no(is_default),
-            "AUTOSELECT": yes_or_no(is_automatic),
-            **({"CHARACTERISTICS": quoted(characteristics)} if characteristics else {}),
-            "CHANNELS": quoted(str(track.channels)),
-            "URI": quoted(f"{track.track}/playlist.m3u8"),
-        }
+        choice = _choice("AUDIO", self.id, track, name, is_default=is_default, is_automatic=is_automatic)
+        return choice | {"CHANNELS": quoted(str(track.channels)), "URI": quoted(f"{track.track}/playlist.m3u8")}
+
+
+def subtitle_media(tracks: Sequence[SubtitleTrack]) -> list[dict[str, str]]:
+    """The attributes of the tags for texts: forced ones are always automatic, of those that are the same only the first."""
+    seen: set[tuple[str, bool, str]] = set()
+    tags: list[dict[str, str]] = []
+    named = _names([(one.name, one) for one in sorted(tracks, key=lambda one: not one.default)])
+    for track, name in named.values():
+        alike = (track.language, track.forced, track.role)
+        choice = _choice(
+            "SUBTITLES", SUBTITLES, track, name, is_default=track.default, is_automatic=track.default or alike not in seen
+        )
+        seen.add(alike)
+        tags.append(choice | {"FORCED": yes_or_no(track.forced), "URI": quoted(f"{track.track}/playlist.m3u8")})
+    return tags
+
+
+def _choice(
+    kind: str, group: str, track: AudioTrack | SubtitleTrack, name: str, *, is_default: bool, is_automatic: bool
+) -> dict[str, str]:
+    characteristics = _CHARACTERISTICS.get(track.role)
+    return {
+        "TYPE": kind,
+        "GROUP-ID": quoted(group),
+        "NAME": quoted(name),
+        **({} if track.language == UNKNOWN else {"LANGUAGE": quoted(track.language)}),
+        "DEFAULT": yes_or_no(is_default),
+        "AUTOSELECT": yes_or_no(is_automatic),
+        **({"CHARACTERISTICS": quoted(characteristics)} if characteristics else {}),
+    }
 
 
 def audio_groups(tracks: Sequence[AudioTrack]) -> list[Group]:
@@ -65,7 +93,7 @@ def audio_groups(tracks: Sequence[AudioTrack]) -> list[Group]:
     for track in ordered:
         if _group_of(track) == "aac-stereo":
             common[track.source_index] = track
-    names = _names(list(common.values()))
+    names = {index: name for index, (_, name) in _names(list(common.items())).items()}
     groups: list[Group] = []
     for group in sorted({_group_of(track) for track in tracks}, key=lambda one: (one != "aac-stereo", one)):
         own = {track.source_index: track for track in ordered if _group_of(track) == group}
@@ -77,11 +105,12 @@ def _group_of(track: AudioTrack) -> str:
     return f"{track.codec}-{'surround' if track.channels > 2 else 'stereo'}"
 
 
-def _names(tracks: Sequence[AudioTrack]) -> dict[int, str]:
-    """By source stream names that differ, as they must within a group (RFC 8216 §4.3.4.1.1)."""
-    named: dict[int, str] = {}
-    for track in tracks:
-        name = " ".join(track.title.split()) or ("Audio" if track.language == UNKNOWN else track.language)
-        taken = sum(1 for other in named.values() if other == name or other.startswith(f"{name} ("))
-        named[track.source_index] = f"{name} ({taken + 1})" if taken else name
+def _names(tracks: Sequence[tuple[K, T]]) -> dict[K, tuple[T, str]]:
+    """The tracks with names that differ, as they must within a group (RFC 8216 §4.3.4.1.1)."""
+    named: dict[K, tuple[T, str]] = {}
+    for key, track in tracks:
+        unknown = "Audio" if isinstance(track, AudioTrack) else "Subtitles"
+        name = " ".join(track.title.split()) or (unknown if track.language == UNKNOWN else track.language)
+        taken = sum(1 for _, other in named.values() if other == name or other.startswith(f"{name} ("))
+        named[key] = track, f"{name} ({taken + 1})" if taken else name
     return named

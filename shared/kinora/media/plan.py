@@ -124,6 +124,27 @@ class AudioTrack:
 
 
 @dataclass(frozen=True, slots=True)
+class SubtitleTrack:
+    """One WebVTT output, such as `eng`; `source_index` is its stream in the original, `language` is BCP 47 or `und`.
+
+    `forced` texts belong to the picture (signs, foreign speech); `role` is `captions`, for those who hear nothing, or empty.
+    """
+
+    name: str
+    codec: str
+    source_index: int
+    language: str
+    title: str
+    default: bool
+    forced: bool
+    role: str = ""
+
+    @property
+    def track(self) -> str:
+        return f"subtitles/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """`timeline` holds the segment boundaries of the video stream: n + 1 ascending pts in its time base, the last one the end
     of the last frame; segment i is `[timeline[i], timeline[i + 1])`. Without video it is empty. `audio_timeline` holds, per
@@ -140,6 +161,7 @@ class Plan:
     audio_tracks: tuple[AudioTrack, ...]
     audio_timeline: dict[str, tuple[int, ...]]
     entries: tuple[int, ...] = ()
+    subtitles: tuple[SubtitleTrack, ...] = ()
 
     def to_json(self) -> bytes:
         return json.dumps(asdict(self), default=_plain, sort_keys=True, separators=(",", ":")).encode()
@@ -164,6 +186,7 @@ class Plan:
             audio_tracks=tuple(AudioTrack(**one) for one in raw["audio_tracks"]),
             audio_timeline={name: tuple(cuts) for name, cuts in raw["audio_timeline"].items()},
             entries=tuple(raw["entries"]),
+            subtitles=tuple(SubtitleTrack(**one) for one in raw.get("subtitles", ())),
         )
 
     def tracks(self) -> tuple[str, ...]:

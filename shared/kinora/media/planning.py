@@ -16,6 +16,7 @@ from kinora.media.index import PictureTime, read_picture_times
 from kinora.media.ladder import choose_renditions
 from kinora.media.plan import PLAN_VERSION, Plan, Probe, Rendition, VideoSource
 from kinora.media.probe import probe
+from kinora.media.subtitles import plan_subtitles
 from kinora.media.timeline import Timeline, cut_timeline, durations
 
 _FASTEST = Fraction(240)  # frames per second for which rates are planned
@@ -54,6 +55,7 @@ def make_plan(
         audio_tracks=audio_tracks,
         audio_timeline=audio_timeline,
         entries=timeline.entries,
+        subtitles=plan_subtitles(file, demuxer),
     )
 
 

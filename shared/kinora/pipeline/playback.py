@@ -12,12 +12,13 @@ from kinora.services import Services
 
 _TRACK_FILE = re.compile(r"((?:video|audio)/[A-Za-z0-9_-]{1,64})/(playlist\.m3u8|init\.mp4|seg_(0|[1-9][0-9]{0,8})\.m4s)")
 _FILES = frozenset({"master.m3u8", "cover.jpg", "preview.webp", "preview.gif", STORYBOARD_PATH, "waveform.json"})
+_TEXT = re.compile(r"(subtitles/[A-Za-z0-9_-]{1,64})/(?:playlist\.m3u8|seg_0\.vtt)")
 _SHEET = re.compile(r"storyboard/sheet_(0|[1-9][0-9]{0,3})\.jpg")
 
 
 def stream_key(content_hash: str, path: str) -> str:
     """The key of a file that viewers may ask for; raises NotFound for anything else, so that nothing else can be read."""
-    is_known = path in _FILES or any(files.fullmatch(path) for files in (_TRACK_FILE, _SHEET))
+    is_known = path in _FILES or any(files.fullmatch(path) for files in (_TRACK_FILE, _TEXT, _SHEET))
     if not is_hash(content_hash) or not is_known:
         raise NotFound(f"no stream file {path!r}")
     return video_key(content_hash, path)
@@ -32,9 +33,10 @@ def read_index(services: Services, content_hash: str, path: str) -> str:
 def explain_absence(services: Services, content_hash: str, path: str) -> NotFound | Pending:
     """The error for a stream file that is not stored: Pending if the plan has it, else NotFound."""
     match = _TRACK_FILE.fullmatch(path)
+    text = _TEXT.fullmatch(path)
     try:
         plan = load_plan(services, content_hash)
-        planned = (
+        planned = (text is not None and text[1] in {one.track for one in plan.subtitles}) or (
             match is not None
             and match[1] in plan.tracks()
             and (match[3] is None or int(match[3]) < plan.segment_count(match[1]))

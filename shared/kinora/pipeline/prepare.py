@@ -53,7 +53,7 @@ def _publish(services: Services, job: Job) -> Plan:
         if plan.renditions:
             for track, data in segment.init_segments(original, plan):
                 _create(services, video_key(job.hash, init_path(track)), data)
-    for track in plan.tracks():
+    for track in (*plan.tracks(), *(one.track for one in plan.subtitles)):
         playlist = hls.media_playlist(plan, track).encode()
         services.storage.put(Scope.MEDIA, video_key(job.hash, playlist_path(track)), playlist)
     master = hls.multivariant_playlist(plan).encode()

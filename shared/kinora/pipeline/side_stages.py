@@ -1,4 +1,4 @@
-"""The stages beside the stream (cover, preview, storyboard, waveform): each is a task of its own with a state of its own.
+"""The stages beside the stream (subtitles, cover, preview, storyboard, waveform): each is a task of its own with a state of its own.
 
 None of them blocks playback, and what goes wrong stays in its stage. Called by prepare, by the dispatcher of tasks and, as a
 decorator, by the modules that perform one.
@@ -16,7 +16,7 @@ from kinora.model import Failure, Job, StageName, StageState
 from kinora.pipeline.work import settle, update, with_stages
 from kinora.services import Services
 
-SIDE_STAGES = (StageName.POSTER, StageName.WAVEFORM, StageName.PREVIEW, StageName.STORYBOARD)
+SIDE_STAGES = (StageName.SUBTITLES, StageName.POSTER, StageName.WAVEFORM, StageName.PREVIEW, StageName.STORYBOARD)
 _OPEN = {StageState.PENDING, StageState.RUNNING}
 
 Remaining = Callable[[], int]
@@ -24,9 +24,10 @@ Make = Callable[[Services, Job, Mapping[str, object], Remaining], bool]
 
 
 def absent_stages(plan: Plan) -> list[StageName]:
-    """The side stages for which the media has nothing: no pictures, or no sound."""
+    """The side stages for which the media has nothing: no pictures, no sound, or no text."""
     absent = [] if plan.renditions else [StageName.POSTER, StageName.PREVIEW, StageName.STORYBOARD]
-    return absent if plan.audio_tracks else [*absent, StageName.WAVEFORM]
+    absent += [] if plan.audio_tracks else [StageName.WAVEFORM]
+    return absent if plan.subtitles else [*absent, StageName.SUBTITLES]
 
 
 def side_tasks(job: Job) -> list[dict[str, object]]:

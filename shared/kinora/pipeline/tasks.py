@@ -33,6 +33,7 @@ _TASKS = {
     "poster": "kinora.pipeline.poster:make_cover",
     "preview": "kinora.pipeline.preview:make_preview",
     "storyboard": "kinora.pipeline.storyboard:make_storyboard",
+    "subtitles": "kinora.pipeline.subtitles:make_texts",
     "waveform": "kinora.pipeline.waveform:make_waveform",
 }
 _STAGES = {

@@ -20,7 +20,7 @@ ANNOUNCED = {JobState.PLAYABLE, JobState.READY, JobState.FAILED, JobState.CANCEL
 _ATTEMPTS = 20
 _STREAM_STAGES = [
     *(StageName.PROBE, StageName.PLAN, StageName.POSTER, StageName.PREVIEW, StageName.STORYBOARD, StageName.WAVEFORM),
-    *(StageName.AUDIO, StageName.VIDEO),
+    *(StageName.SUBTITLES, StageName.AUDIO, StageName.VIDEO),
 ]
 
 

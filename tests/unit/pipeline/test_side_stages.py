@@ -1,4 +1,4 @@
-"""Cover, preview, storyboard and waveform as stages: sent after the first segments, made once, failing alone, made again alone."""
+"""Texts, cover, preview, storyboard and waveform as stages: sent after the first segments, made once, failing alone, made again alone."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ from kinora.pipeline.start import retry
 from tests.house import HOUR, house
 from tests.unit.media import clips
 
-SIDE = {StageName.POSTER, StageName.PREVIEW, StageName.STORYBOARD, StageName.WAVEFORM}
+SIDE = {StageName.SUBTITLES, StageName.POSTER, StageName.PREVIEW, StageName.STORYBOARD, StageName.WAVEFORM}
 FILES = ("cover.jpg", "preview.webp", "preview.gif", "storyboard/storyboard.vtt", "storyboard/sheet_0.jpg", "waveform.json")
+TEXT = "subtitles/eng/seg_0.vtt"
 SMALL = {"ladder": "64", "image_variants": "thumb=64"}
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> dict[str, bytes]:
-    """`film` has pictures and sound, `tone` only sound, `long` a storyboard of two sheets."""
+    """`film` has pictures, sound and text, `tone` only sound, `long` a storyboard of two sheets."""
     folder = tmp_path_factory.mktemp("films")
     picture = "-f lavfi -i testsrc2=s=96x54:r={rate}:d={seconds} -c:v libx264 -preset ultrafast -g {rate}"
     sound = "-f lavfi -i sine=r=48000:d=9 -c:a aac"
-    clips.ffmpeg(
-        *f"{sound} {picture.format(rate=15, seconds=9)}".replace("-c:a aac -f", "-f").split(), str(folder / "film.mp4")
-    )
+    text = tmp_path_factory.mktemp("texts") / "film.srt"
+    text.write_text("1\n00:00:01,000 --> 00:00:02,000\nHello\n")
+    inputs = f"{sound.removesuffix(' -c:a aac')} -i {text} {picture.format(rate=15, seconds=9)}"
+    film = f"{inputs} -c:a aac -c:s mov_text -metadata:s:s:0 language=eng"
+    clips.ffmpeg(*film.split(), str(folder / "film.mp4"))
     clips.ffmpeg(*sound.split(), str(folder / "tone.mp4"))
     clips.ffmpeg(*picture.format(rate=2, seconds=60).split(), str(folder / "long.mp4"))
     return {path.stem: path.read_bytes() for path in folder.iterdir()}
@@ -67,8 +70,10 @@ def test_everything_is_made_and_served(tmp_path, film):
         assert {states(home)[name] for name in SIDE} == {StageState.PENDING}
         home.work()
         assert (home.job().state, set(states(home).values())) == (JobState.READY, {StageState.READY})
-        for path in FILES:
+        for path in (*FILES, TEXT):
             assert home.services.storage.head(Scope.MEDIA, stream_key(home.job().hash, path)).size > 0
+        assert home.services.storage.open(Scope.MEDIA, stream_key(home.job().hash, TEXT)).read().endswith(b"\nHello\n")
+        assert "/eng/playlist.m3u8" in read_index(home.services, home.job().hash, "master.m3u8")
         assert "sheet_0.jpg#xywh=0,0," in read_index(home.services, home.job().hash, FILES[3])
         waveform = home.services.storage.open(Scope.MEDIA, stream_key(home.job().hash, "waveform.json")).read()
         assert json.loads(waveform)["version"] == 2
@@ -86,13 +91,16 @@ def test_the_first_segments_come_before_what_lies_beside_them(tmp_path, film):
         order = [body["task"] for body in home.waiting("encode")]
         assert order[0] == "audio"
         assert order.index("encode") < order.index("poster")
-        assert order[3:7] == ["poster", "waveform", "preview", "storyboard"]
-        assert "encode" in order[7:]
+        assert order[3:8] == ["subtitles", "poster", "waveform", "preview", "storyboard"]
+        assert "encode" in order[8:]
 
 
 @pytest.mark.parametrize(
     ("name", "skipped"),
-    [("long", {StageName.AUDIO, StageName.WAVEFORM}), ("tone", SIDE - {StageName.WAVEFORM} | {StageName.VIDEO})],
+    [
+        ("long", {StageName.AUDIO, StageName.WAVEFORM, StageName.SUBTITLES}),
+        ("tone", SIDE - {StageName.WAVEFORM} | {StageName.VIDEO}),
+    ],
 )
 def test_what_the_media_does_not_have_is_skipped(tmp_path, made, name, skipped):
     with house(tmp_path, **SMALL) as home:
@@ -109,6 +117,7 @@ def test_what_the_media_does_not_have_is_skipped(tmp_path, made, name, skipped):
         ("preview.gif", StageName.PREVIEW),
         ("storyboard/sheet_0.jpg", StageName.STORYBOARD),
         ("waveform.json", StageName.WAVEFORM),
+        (TEXT, StageName.SUBTITLES),
     ],
 )
 def test_a_stage_fails_alone_and_is_made_again_alone(tmp_path, film, path, stage):
