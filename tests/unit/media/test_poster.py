@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import av
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from kinora.errors import CorruptMedia, OriginalGone
 from kinora.media.poster import make_poster
@@ -104,6 +104,22 @@ def test_the_first_picture_that_shows_something_is_taken(container):
 
 def test_a_first_picture_that_shows_something_is_good_enough():
     assert difference(cover(clip([scene("orange")] * 5 + [scene("teal")] * 40)), scene("orange")) < 12
+
+
+@pytest.mark.parametrize(("width", "height"), [(160, 96), (960, 540)])
+def test_a_blurred_picture_is_passed_over(width, height):
+    sharp = photo(width, height)
+    blurred = sharp.filter(ImageFilter.GaussianBlur(width / 100))
+    shaken = sharp.filter(ImageFilter.BoxBlur((width // 40, 0)))
+    result = cover(clip([blurred] * 5 + [shaken] * 5 + [sharp] * 5 + [blurred] * 15))
+    assert difference(result, sharp) < difference(result, shaken)
+    assert difference(result, sharp) < difference(result, blurred)
+
+
+def test_a_film_without_a_sharp_picture_has_its_sharpest():
+    soft, softer = (photo(320, 180).filter(ImageFilter.GaussianBlur(radius)) for radius in (6, 12))
+    result = cover(clip([softer] * 10 + [soft] * 10 + [softer] * 20))
+    assert difference(result, soft) < difference(result, softer)
 
 
 def test_a_dark_film_has_its_best_picture():
