@@ -179,6 +179,14 @@ class Job:
     repairs: int = 0
 
     @property
+    def is_at_rest(self) -> bool:
+        """Playable, with nothing left to do but segments that are made when somebody asks for them."""
+        segments = {self.stages.get(name, Stage()).state for name in self.segments_planned}
+        others = {stage.state for name, stage in self.stages.items() if name not in self.segments_planned}
+        is_waiting = StageState.PENDING in segments and StageState.RUNNING not in segments
+        return self.state is JobState.PLAYABLE and is_waiting and not others & {StageState.PENDING, StageState.RUNNING}
+
+    @property
     def progress(self) -> float:
         """Segments done ÷ segments planned, from 0 to 1; a job without segments is 1 when ready, else 0."""
         planned = sum(self.segments_planned.values())

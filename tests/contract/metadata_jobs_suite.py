@@ -186,6 +186,20 @@ class JobsSuite:
         jobs.change(replace(jobs.get("j4"), state=JobState.QUEUED, updated_at=50.0))
         assert [found.id for found in jobs.idle(1e9)] == ["j4", "j2", "j1", "j0"]
 
+    def test_a_job_at_rest_is_not_idle(self, metadata: Metadata) -> None:
+        jobs = metadata.jobs
+        stages = {StageName.POSTER: Stage(StageState.FAILED), StageName.VIDEO: Stage(StageState.RUNNING)}
+        begun = replace(job("j1", state=JobState.PLAYABLE), stages=stages, segments_planned={StageName.VIDEO: 3})
+        created, _ = jobs.create(begun)
+        assert jobs.idle(1e9) == (created,)
+        waiting = {**stages, StageName.VIDEO: Stage(StageState.PENDING)}
+        resting = jobs.change(replace(created, stages=waiting))
+        assert jobs.idle(1e9) == ()
+        jobs.mark_segments("j1", StageName.VIDEO, [SegmentId("video/r", 0)], 500.0)
+        assert jobs.idle(1e9) == ()
+        stirred = jobs.change(replace(resting, stages={**waiting, StageName.POSTER: Stage(StageState.PENDING)}))
+        assert [found.version for found in jobs.idle(1e9)] == [stirred.version]
+
     def test_event_data_must_be_json(self, metadata: Metadata) -> None:
         jobs = metadata.jobs
         created, _ = jobs.create(job("j1"))
@@ -203,6 +217,29 @@ class JobsSuite:
         with pytest.raises(InvalidInput):
             metadata.jobs.change(created, [event(f"e{n}") for n in range(91)])
         assert metadata.jobs.get("j1").version == created.version
+
+
+class LeasesSuite:
+    """Claims on names, at times that the caller gives."""
+
+    def test_one_holds_a_name_until_its_time_has_passed(self, metadata: Metadata) -> None:
+        leases = metadata.leases
+        assert leases.acquire("a/b#0", "one", until=160.0, now=100.0)
+        assert not leases.acquire("a/b#0", "two", until=170.0, now=110.0)
+        assert leases.acquire("a/b#1", "two", until=170.0, now=110.0)
+        assert leases.acquire("a/b#0", "one", until=165.5, now=120.0), "the same owner may go on"
+        assert not leases.acquire("a/b#0", "two", until=170.0, now=165.25)
+        assert leases.acquire("a/b#0", "two", until=170.0, now=165.5)
+        assert not leases.acquire("a/b#0", "one", until=180.0, now=166.0)
+
+    def test_only_the_owner_releases(self, metadata: Metadata) -> None:
+        leases = metadata.leases
+        assert leases.acquire("a", "one", until=160.0, now=100.0)
+        leases.release("a", "two")
+        leases.release("unknown", "one")
+        assert not leases.acquire("a", "two", until=160.0, now=100.0)
+        leases.release("a", "one")
+        assert leases.acquire("a", "two", until=160.0, now=100.0)
 
 
 class ContentKeysSuite:

@@ -23,7 +23,7 @@ from kinora.metadata.dynamodb_rows import time_key
 from kinora.metadata.dynamodb_tables import TABLES
 from kinora.settings import Settings
 from tests.contract.metadata_interference import InterferenceSuite, InterruptedMetadata
-from tests.contract.metadata_jobs_suite import ContentKeysSuite, JobsSuite
+from tests.contract.metadata_jobs_suite import ContentKeysSuite, JobsSuite, LeasesSuite
 from tests.contract.metadata_records import (
     TABLE_NAMES,
     blob,
@@ -96,6 +96,10 @@ class TestJobs(JobsSuite):
 
 
 class TestContentKeys(ContentKeysSuite):
+    pass
+
+
+class TestLeases(LeasesSuite):
     pass
 
 

@@ -18,7 +18,7 @@ from kinora.errors import NotFound, StaleState
 from kinora.metadata.sqlite import SqliteMetadata
 from kinora.model import AttachOutcome, BlobState, JobState, SegmentId, StageName
 from tests.contract import metadata_workers
-from tests.contract.metadata_jobs_suite import ContentKeysSuite, JobsSuite
+from tests.contract.metadata_jobs_suite import ContentKeysSuite, JobsSuite, LeasesSuite
 from tests.contract.metadata_records import blob, event, hash_of, job, original
 from tests.contract.metadata_suite import CatalogSuite
 
@@ -49,6 +49,10 @@ class TestContentKeys(ContentKeysSuite):
     pass
 
 
+class TestLeases(LeasesSuite):
+    pass
+
+
 def at_once(count: int, act: Callable[[int], object]) -> list[object]:
     """Run `act(0)` to `act(count - 1)` in threads that start together."""
     barrier = threading.Barrier(count)
@@ -66,6 +70,11 @@ def check_references(metadata: SqliteMetadata) -> None:
     for found in metadata.catalog.blobs(limit=1000).items:
         assert found.references == len(metadata.catalog.originals(found.hash))
         assert (found.state is BlobState.LIVE) == (found.references > 0)
+
+
+def test_of_many_at_once_one_gets_the_lease(metadata: SqliteMetadata) -> None:
+    won = at_once(8, lambda n: metadata.leases.acquire("a", f"owner-{n}", until=160.0, now=100.0))
+    assert sorted(won) == [False] * 7 + [True]
 
 
 class TestOutbox:

@@ -110,7 +110,7 @@ class Jobs(Protocol):
         """Delete the job and its segment rows; unknown is no error. Outbox rows not yet delivered stay."""
 
     def idle(self, before: float, limit: int = 100) -> tuple[Job, ...]:
-        """Jobs that are not final and were last updated before `before`, oldest first."""
+        """Jobs that are neither final nor at rest and were last updated before `before`, oldest first."""
 
 
 class ContentKeys(Protocol):
@@ -130,6 +130,16 @@ class ContentKeys(Protocol):
 
     def delete(self, content_hash: str) -> int:
         """Delete every key of the hash and return how many there were."""
+
+
+class Leases(Protocol):
+    """Claims on a name that end by themselves, so that of several who would do the same work one does it."""
+
+    def acquire(self, name: str, owner: str, until: float, now: float) -> bool:
+        """Let `owner` hold `name` until the time `until` if at `now` nobody else holds it; whether `owner` holds it then."""
+
+    def release(self, name: str, owner: str) -> None:
+        """Give `name` back. One that `owner` does not hold, or no longer, stays as it is."""
 
 
 class Outbox(Protocol):

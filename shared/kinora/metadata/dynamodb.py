@@ -9,6 +9,7 @@ from kinora.metadata.dynamodb_catalog_table import CatalogTable
 from kinora.metadata.dynamodb_jobs import DynamoJobs
 from kinora.metadata.dynamodb_jobs_table import JobsTable
 from kinora.metadata.dynamodb_keys import DynamoContentKeys
+from kinora.metadata.dynamodb_leases import DynamoLeases
 from kinora.settings import Settings
 
 CONNECT_SECONDS = 3.0
@@ -28,5 +29,7 @@ class DynamoMetadata:
             read_timeout_seconds=READ_SECONDS,
         )
         self.catalog = DynamoCatalog(CatalogTable(connection, settings.catalog_table))
-        self.jobs = DynamoJobs(JobsTable(connection, settings.jobs_table))
+        jobs = JobsTable(connection, settings.jobs_table)
+        self.jobs = DynamoJobs(jobs)
+        self.leases = DynamoLeases(jobs)
         self.content_keys = DynamoContentKeys(connection, settings.keys_table)

@@ -23,6 +23,7 @@ IDLE = "idle"
 JOBS = "job#"
 SEGMENTS = "segment#"
 OUTBOX_SECONDS = 7 * 86_400
+LEASE_KEPT_SECONDS = 3600  # after its time has passed
 
 
 class JobRow(IndexedRow):
@@ -66,6 +67,12 @@ class EventRow(Row):
     expires = NumberAttribute()
 
 
+class LeaseRow(Row):
+    owner = UnicodeAttribute()
+    until = NumberAttribute()
+    expires = NumberAttribute()
+
+
 def job_key(job_id: str) -> tuple[str, str]:
     return f"job#{job_id}", "job"
 
@@ -95,8 +102,8 @@ def _fixed(job: Job) -> dict[str, Any]:
 def _changing(job: Job) -> dict[str, Any]:
     return {
         "gpk": listed_under(job.state),
-        "dpk": None if job.state.is_final else IDLE,
-        "dsk": None if job.state.is_final else place_key(job.updated_at, job.id),
+        "dpk": None if job.state.is_final or job.is_at_rest else IDLE,
+        "dsk": None if job.state.is_final or job.is_at_rest else place_key(job.updated_at, job.id),
         "kind": job.kind.value,
         "recipe": job.recipe,
         "updated_at": job.updated_at,
@@ -164,3 +171,11 @@ def event_row(model: type[EventRow], job: Job, i: int, event: Event) -> EventRow
         data=event_data(event),
         expires=int(event.time) + OUTBOX_SECONDS,
     )
+
+
+def lease_key(name: str) -> tuple[str, str]:
+    return f"lease#{name}", "lease"
+
+
+def lease_row(model: type[LeaseRow], name: str, owner: str, until: float) -> LeaseRow:
+    return model(*lease_key(name), owner=owner, until=until, expires=int(until) + LEASE_KEPT_SECONDS)

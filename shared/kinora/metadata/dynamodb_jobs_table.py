@@ -15,6 +15,7 @@ from kinora.metadata.dynamodb_job_rows import (
     EventRow,
     JobOfHashRow,
     JobRow,
+    LeaseRow,
     SegmentRow,
     event_row,
     job_key,
@@ -36,6 +37,7 @@ class JobsTable:
         self.jobs = table.bound(JobRow)
         self.jobs_of_hash = table.bound(JobOfHashRow)
         self.segments = table.bound(SegmentRow)
+        self.leases = table.bound(LeaseRow)
         self.events = table.bound(EventRow)
 
     def find(self, job_id: str) -> Job | None:

@@ -8,6 +8,7 @@ from kinora.database import Database
 from kinora.metadata.sqlite_catalog import SqliteCatalog
 from kinora.metadata.sqlite_jobs import SqliteJobs, SqliteOutbox
 from kinora.metadata.sqlite_keys import SqliteContentKeys
+from kinora.metadata.sqlite_leases import SqliteLeases
 from kinora.metadata.sqlite_schema import SCHEMA
 
 
@@ -23,6 +24,7 @@ class SqliteMetadata:
         self.catalog = SqliteCatalog(self._database)
         self.jobs = SqliteJobs(self._database)
         self.content_keys = SqliteContentKeys(self._database)
+        self.leases = SqliteLeases(self._database)
         self.outbox = SqliteOutbox(self._database)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import sqlite3
@@ -89,11 +90,11 @@ class SqliteJobs:
 
     def idle(self, before: float, limit: int = 100) -> tuple[Job, ...]:
         query = SELECT_JOBS + (
-            "WHERE state NOT IN ('ready', 'failed', 'canceled') AND updated_at < ? ORDER BY updated_at, id LIMIT ?"
+            "WHERE state NOT IN ('ready', 'failed', 'canceled') AND updated_at < ? ORDER BY updated_at, id"
         )
         with self._database.read() as connection:
-            rows = connection.execute(query, (before, check_limit(limit))).fetchall()
-        return tuple(job_of(row) for row in rows)
+            unfinished = (job_of(row) for row in connection.execute(query, (before,)))
+            return tuple(itertools.islice((job for job in unfinished if not job.is_at_rest), check_limit(limit)))
 
 
 class SqliteOutbox:

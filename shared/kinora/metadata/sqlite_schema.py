@@ -101,4 +101,10 @@ CREATE TABLE IF NOT EXISTS metadata_content_keys (
     revoked INTEGER NOT NULL,
     UNIQUE (hash, revision)
 ) WITHOUT ROWID, STRICT;
+
+CREATE TABLE IF NOT EXISTS metadata_leases (
+    name TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    until REAL NOT NULL
+) WITHOUT ROWID, STRICT;
 """
