@@ -21,7 +21,7 @@ from av.packet import Packet
 from av.stream import Discard
 
 from kinora.errors import CorruptMedia
-from kinora.media.container import open_original
+from kinora.media.container import demux, open_original
 
 AudioPacket: TypeAlias = "Packet[AudioStream]"
 
@@ -142,7 +142,7 @@ def _seek(source: AudioInput, target: Fraction) -> bool:
 
 def _read(source: AudioInput) -> Iterator[AudioPacket]:
     try:
-        for packet in source.container.demux(source.stream):
+        for packet in demux(source.container, source.stream):
             if packet.size:
                 yield packet
     except av.FFmpegError:

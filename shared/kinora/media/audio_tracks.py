@@ -19,6 +19,7 @@ from kinora.media.plan import AudioSource, AudioTrack, Probe
 
 RATES = (44_100, 48_000)  # what every player takes for AAC-LC; lower ones can be mistaken for HE-AAC
 _MOST_STREAMS = 8
+_MOST_CHANNELS = 64  # what FFmpeg resamples
 _SURROUND = 6  # channels
 _BIT_RATES = {1: 80_000, 2: 128_000, _SURROUND: 320_000}  # bits per second by channels
 # The rate of the worst second, headers included: noise that sets in after silence, which the encoder's control meets late.
@@ -61,7 +62,7 @@ def _outputs(
     file: BinaryIO, probe: Probe, source: AudioSource, origin: Fraction, video_cuts: Sequence[Fraction]
 ) -> list[Planned]:
     """What is made from one stream; nothing if it ends before the origin."""
-    if not 1_000 <= source.sample_rate <= 768_000 or source.channels < 1:
+    if not 1_000 <= source.sample_rate <= 768_000 or not 1 <= source.channels <= _MOST_CHANNELS:
         raise CorruptMedia(f"audio with {source.sample_rate} Hz and {source.channels} channels")
     made: list[Planned] = []
     with open_audio(file, probe.container, source.index) as stream:

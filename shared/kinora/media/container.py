@@ -6,11 +6,13 @@ Playlists, scripts and network addresses inside an original are never followed, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, BinaryIO
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, TypeVar, cast
 
 import av
-import av.container
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
 
 from kinora.errors import CorruptMedia, UnsupportedMedia
 
@@ -21,6 +23,8 @@ DEMUXERS = frozenset(
     ]
 )
 _BUFFER = 256 * 1024
+
+StreamT = TypeVar("StreamT", bound=Stream)
 
 
 @contextmanager
@@ -33,7 +37,7 @@ def decoding() -> Iterator[None]:
 
 
 @contextmanager
-def open_original(file: BinaryIO, demuxer: str, *, as_stored: bool = False) -> Iterator[av.container.InputContainer]:
+def open_original(file: BinaryIO, demuxer: str, *, as_stored: bool = False) -> Iterator[InputContainer]:
     """Open `file` from its start as `demuxer`; raises UnsupportedMedia for other demuxers, CorruptMedia if it cannot be.
 
     `as_stored` takes an MP4's packets as its sample tables describe them, without looking into the packets themselves.
@@ -55,6 +59,16 @@ def open_original(file: BinaryIO, demuxer: str, *, as_stored: bool = False) -> I
         yield container
     finally:
         container.close()
+
+
+def demux(container: InputContainer, stream: StreamT) -> Iterator[Packet[StreamT]]:
+    """The packets of `stream` to the end of the file. Raises av.FFmpegError where it is damaged.
+
+    In a transport stream others may appear on the way; PyAV knows only those of the beginning and trips over the rest at the
+    very end.
+    """
+    with suppress(IndexError):
+        yield from cast("Iterator[Packet[StreamT]]", container.demux(stream))
 
 
 def _refuse(url: str, _flags: int, _options: dict[str, Any]) -> None:

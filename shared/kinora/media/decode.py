@@ -18,7 +18,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from kinora.media.container import open_original
+from kinora.media.container import demux, open_original
 from kinora.media.index import only_stream, picture_pts
 from kinora.media.plan import Plan, VideoSource
 from kinora.media.probe import picture_time
@@ -166,7 +166,7 @@ def _skip_to_entry(packets: Iterator[Packet[VideoStream]], entry: int, demuxer: 
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
     """Packets as far as the file is whole, then one that makes the decoder give up its last pictures."""
     try:
-        yield from container.demux(stream)
+        yield from demux(container, stream)
     except av.FFmpegError:
         last: Packet[Any] = Packet()
         last.stream = stream

@@ -16,7 +16,7 @@ from av.packet import Packet
 from av.stream import Discard
 from av.video.stream import VideoStream
 
-from kinora.media.container import decoding, open_original
+from kinora.media.container import decoding, demux, open_original
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def only_stream(container: InputContainer, index: int) -> VideoStream:
 def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
     """Damage ends a container's packets early; what came before it counts."""
     try:
-        yield from container.demux(stream)
+        yield from demux(container, stream)
     except av.FFmpegError:
         return
 

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 
 from kinora.errors import CorruptMedia, LimitExceeded, UnsupportedMedia
 from kinora.media import colour
-from kinora.media.container import decoding, open_original
+from kinora.media.container import decoding, demux, open_original
 from kinora.media.plan import AudioSource, Probe, VideoSource
 
 _LONGEST_SEARCH = 1000  # packets in which a first picture must appear
@@ -82,7 +82,7 @@ def _video_source(container: InputContainer, stream: VideoStream, seconds: float
 
 
 def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    for count, packet in enumerate(container.demux(stream)):
+    for count, packet in enumerate(demux(container, stream)):
         if count > _LONGEST_SEARCH:
             return
         try:

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 
 from kinora.errors import UnsupportedMedia
 from kinora.media.colour import rendition_colour
-from kinora.media.container import open_original
+from kinora.media.container import demux, open_original
 from kinora.media.decode import SegmentDecoder
 from kinora.media.index import only_stream
 from kinora.media.libvips import pyvips
@@ -107,7 +107,7 @@ def _keyframe(container: InputContainer, stream: VideoStream, time: int) -> Vide
     """The keyframe with exactly that time, decoded alone; None if a seek does not lead to it."""
     try:
         container.seek(time, stream=stream)
-        for count, packet in enumerate(container.demux(stream)):
+        for count, packet in enumerate(demux(container, stream)):
             if packet.pts is None or packet.pts > time or count > _LONGEST_SEARCH:
                 return None
             if packet.pts == time and packet.is_keyframe:
