@@ -67,6 +67,12 @@ def test_playlists_come_from_the_api_and_segments_from_s3(client):
     assert (head.status_code, head.headers["content-length"]) == (200, "7")
 
 
+def test_a_storyboard_is_never_redirected_because_it_names_its_sheets_relatively(client):
+    key = video_key(HASH, "storyboard/storyboard.vtt")
+    boto3.client("s3").put_object(Bucket="kinora-media", Key=key, Body=b"WEBVTT\n")
+    assert client.get(f"/stream/{HASH}/storyboard/storyboard.vtt").content == b"WEBVTT\n"
+
+
 def test_uploads_are_sent_on_to_s3(client):
     target = client.post("/api/uploads", json={"key": "a b+é.mov"}, headers=KEY).json()
     assert urlsplit(target["url"]).path == "/uploads/a%20b%2B%C3%A9.mov"
