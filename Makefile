@@ -45,7 +45,7 @@ test-runtime: build
 	@$(RECIPE_ENV) $(BIN)/python -m pytest -q -m runtime tests/template tests/functions $(ARGS)
 
 bench: setup
-	@$(RECIPE_ENV) $(BIN)/python -m benchmarks
+	@$(RECIPE_ENV) $(BIN)/python -m benchmarks --write
 
 lock: setup
 	@$(RECIPE_ENV) bash requirements/lock.sh
