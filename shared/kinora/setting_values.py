@@ -81,6 +81,13 @@ def picture_formats(raw: str) -> tuple[str, ...]:
     return formats
 
 
+def audio_codecs(raw: str) -> tuple[str, ...]:
+    codecs = words(raw)
+    if codecs not in {("aac",), ("aac", "opus")}:
+        raise ValueError("must be aac or aac,opus")
+    return codecs
+
+
 def prefix(raw: str) -> str:
     if raw.startswith("/") or (raw and not raw.endswith("/")):
         raise ValueError("must end with / and not start with it")

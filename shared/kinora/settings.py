@@ -13,6 +13,7 @@ from typing import Any
 from kinora.errors import InvalidSetting
 from kinora.model import Scope
 from kinora.setting_values import (
+    audio_codecs,
     filled,
     flag,
     non_negative,
@@ -105,6 +106,7 @@ class Settings:
     allow_svg: bool = setting(flag, "false", "Whether SVG is accepted (it is rasterised, never served).")
 
     ladder: tuple[int, ...] = setting(rungs, "1080,720,480,360,240", "Short edges of the renditions in pixels, largest first.")
+    audio_codecs: tuple[str, ...] = setting(audio_codecs, "aac", "Codecs of each sound track: aac, or aac,opus.")
     task_seconds: int = setting(positive, "60", "How much encoding one task should hold, in CPU seconds.")
 
     grace_seconds: int = setting(non_negative, "86400", "How long derivatives outlive the last reference.")

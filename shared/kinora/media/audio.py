@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from kinora.media import audio_opus
 from kinora.media.audio_aac import encode_frames, write_init
 from kinora.media.audio_copy import copy_packets
 from kinora.media.audio_decode import AudioInput, open_audio
@@ -22,11 +23,15 @@ __all__ = ["encode", "encode_batch", "init_segment", "plan_tracks"]
 # The encoder hears two frames before a segment (its windows and its rate control settle) and one after (its last window
 # reaches into it): joins are then as clean as the rest; with one frame before they are not, with more nothing is gained.
 _PRE_ROLL, _POST_ROLL = 2, 1
+# Opus predicts from what it has encoded: after a second its packets are those of an encoder that has heard everything.
+_OPUS_PRE_ROLL = 50
 
 
 def init_segment(file: BinaryIO, plan: Plan, track: str) -> bytes:  # noqa: ARG001 - the same call for every kind of track
     """The init segment of `track` (`audio/und_aac_2ch`); raises KeyError if the plan has no such track."""
     planned = _track(plan, track)
+    if planned.codec == "opus":
+        return audio_opus.write_init(planned.channels, planned.bit_rate)
     return write_init(planned.sample_rate, planned.channels, planned.bit_rate)
 
 
@@ -62,10 +67,15 @@ def _encoded(source: AudioInput, plan: Plan, track: AudioTrack, window: tuple[in
     """The packets for the samples of `window`, counted from the origin."""
     size = track.frame_samples
     begin, end = window
-    heard = (begin - _PRE_ROLL * size, end + _POST_ROLL * size)
+    count = (end - begin) // size
     stream = _source(plan, track)
-    planes = render(source, track, plan.origin, stream.start * stream.time_base, heard)
-    return encode_frames(planes, track.sample_rate, track.bit_rate, skip=_PRE_ROLL, count=(end - begin) // size)
+    is_opus = track.codec == "opus"
+    heard = (begin - _OPUS_PRE_ROLL * size, end) if is_opus else (begin - _PRE_ROLL * size, end + _POST_ROLL * size)
+    shift = audio_opus.LOOKAHEAD if is_opus else 0
+    planes = render(source, track, plan.origin, stream.start * stream.time_base, (heard[0] + shift, heard[1] + shift))
+    if is_opus:
+        return audio_opus.encode_frames(planes, track.bit_rate, skip=_OPUS_PRE_ROLL, count=count)
+    return encode_frames(planes, track.sample_rate, track.bit_rate, skip=_PRE_ROLL, count=count)
 
 
 def _track(plan: Plan, track: str) -> AudioTrack:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from kinora.errors import CorruptMedia, KinoraError, LimitExceeded
 from kinora.media.audio_copy import find_copy
 from kinora.media.audio_decode import open_audio
+from kinora.media.audio_opus import RATE as OPUS_RATE
 from kinora.media.audio_span import cut, frame_count, true_end
 from kinora.media.languages import bcp47, container_tag
 from kinora.media.plan import AudioSource, AudioTrack, Probe
@@ -24,26 +25,28 @@ _SURROUND = 6  # channels
 _BIT_RATES = {1: 80_000, 2: 128_000, _SURROUND: 320_000}  # bits per second by channels
 # The rate of the worst second, headers included: noise that sets in after silence, which the encoder's control meets late.
 _BANDWIDTHS = {1: 200_000, 2: 180_000, _SURROUND: 480_000}
+_OPUS_BIT_RATES = {1: 64_000, 2: 96_000}
+_OPUS_BANDWIDTHS = {1: 120_000, 2: 170_000}
 _OVERRUN = 10  # how many times longer than declared a stream may turn out to be
 
 Planned = tuple[AudioTrack, tuple[int, ...]]
 
 
 def plan_tracks(
-    file: BinaryIO, probe: Probe, origin: Fraction, video_cuts: Sequence[Fraction]
+    file: BinaryIO, probe: Probe, origin: Fraction, video_cuts: Sequence[Fraction], codecs: Sequence[str] = ("aac",)
 ) -> tuple[tuple[AudioTrack, ...], dict[str, tuple[int, ...]]]:
     """The audio tracks of the output, the default ones first, and by track name their boundaries in frames (0 first, the count
     last).
 
     `origin` is in seconds of the source, `video_cuts` (first and last boundary included; empty without video) in seconds
-    from it. Every stream becomes a mono or stereo track, surround sound another one; a stream that cannot be decoded, or goes
+    from it. Every stream becomes a mono or stereo track in each of the `codecs`, surround sound another one in AAC; a stream that cannot be decoded, or goes
     on far beyond the declared end, is left out. Raises CorruptMedia or LimitExceeded if that leaves nothing to play.
     """
     planned: list[Planned] = []
     reason: KinoraError | None = None
     for source in _chosen(probe):
         try:
-            planned += _outputs(file, probe, source, origin, video_cuts)
+            planned += _outputs(file, probe, source, origin, video_cuts, codecs)
         except (CorruptMedia, LimitExceeded) as error:
             reason = reason or error
     if reason is not None and not planned and probe.video is None:
@@ -59,7 +62,12 @@ def _chosen(probe: Probe) -> Sequence[AudioSource]:
 
 
 def _outputs(
-    file: BinaryIO, probe: Probe, source: AudioSource, origin: Fraction, video_cuts: Sequence[Fraction]
+    file: BinaryIO,
+    probe: Probe,
+    source: AudioSource,
+    origin: Fraction,
+    video_cuts: Sequence[Fraction],
+    codecs: Sequence[str],
 ) -> list[Planned]:
     """What is made from one stream; nothing if it ends before the origin."""
     if not 1_000 <= source.sample_rate <= 768_000 or not 1 <= source.channels <= _MOST_CHANNELS:
@@ -69,11 +77,11 @@ def _outputs(
         end = true_end(stream, source)
         if end - origin > _OVERRUN * max(Fraction(probe.duration), Fraction(60)):
             raise LimitExceeded(f"audio until {float(end - origin):.0f} s in an original of {probe.duration:.0f} s")
-        for channels in _channels(source):
-            track = _track(source, channels)
-            copy = find_copy(file, stream, source, channels, origin, end)
+        for wanted in _tracks(source, codecs):
+            track = wanted
+            copy = find_copy(file, stream, source, track.channels, origin, end) if track.codec == "aac" else None
             if copy is None:
-                count = frame_count(end - origin, track.sample_rate, source.time_base)
+                count = frame_count(end - origin, track.sample_rate, source.time_base, track.frame_samples)
             else:
                 count = copy.frames
                 track = replace(track, copied=True, offset=copy.offset, bit_rate=copy.bit_rate, bandwidth=copy.bandwidth)
@@ -82,22 +90,25 @@ def _outputs(
     return made
 
 
-def _channels(source: AudioSource) -> list[int]:
+def _tracks(source: AudioSource, codecs: Sequence[str]) -> list[AudioTrack]:
     """Surround is kept where there are five speakers or more whose places are known."""
-    is_surround = source.channels >= _SURROUND - 1 and "channels" not in source.layout
-    return [min(source.channels, 2), *([_SURROUND] if is_surround else [])]
+    tracks = [_track(source, codec, min(source.channels, 2)) for codec in codecs]
+    if source.channels >= _SURROUND - 1 and "channels" not in source.layout:
+        tracks.append(_track(source, "aac", _SURROUND))
+    return tracks
 
 
-def _track(source: AudioSource, channels: int) -> AudioTrack:
+def _track(source: AudioSource, codec: str, channels: int) -> AudioTrack:
+    is_opus = codec == "opus"
     return AudioTrack(
-        name=f"{container_tag(source.language)}_aac_{channels}ch",
-        codec="aac",
+        name=f"{container_tag(source.language)}_{codec}_{channels}ch",
+        codec=codec,
         source_index=source.index,
         channels=channels,
-        sample_rate=_rate_for(source.sample_rate),
-        bit_rate=_BIT_RATES[channels],
-        codecs="mp4a.40.2",
-        bandwidth=_BANDWIDTHS[channels],
+        sample_rate=OPUS_RATE if is_opus else _rate_for(source.sample_rate),
+        bit_rate=(_OPUS_BIT_RATES if is_opus else _BIT_RATES)[channels],
+        codecs="opus" if is_opus else "mp4a.40.2",
+        bandwidth=(_OPUS_BANDWIDTHS if is_opus else _BANDWIDTHS)[channels],
         language=bcp47(source.language),
         title=source.title,
         default=False,

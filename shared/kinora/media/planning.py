@@ -24,7 +24,14 @@ _RATE_TOLERANCE = Fraction(1, 100)
 
 
 def make_plan(
-    file: BinaryIO, demuxer: str, content_hash: str, *, ladder: Sequence[int], max_duration: int, max_pixels: int
+    file: BinaryIO,
+    demuxer: str,
+    content_hash: str,
+    *,
+    ladder: Sequence[int],
+    max_duration: int,
+    max_pixels: int,
+    audio_codecs: Sequence[str] = ("aac",),
 ) -> Plan:
     """Plan the original. `ladder` are short edges in pixels, `max_duration` is in seconds, `max_pixels` width by height.
 
@@ -40,7 +47,7 @@ def make_plan(
     origin = _origin(found)
     video_cuts = [cut * found.video.time_base - origin for cut in timeline.cuts] if found.video else []
     _check_limits(found.video, found.duration, max_duration, max_pixels)
-    audio_tracks, audio_timeline = audio.plan_tracks(file, found, origin, video_cuts)
+    audio_tracks, audio_timeline = audio.plan_tracks(file, found, origin, video_cuts, audio_codecs)
     renditions: tuple[Rendition, ...] = ()
     if found.video is not None and found.video.frame_rate is not None:
         lengths = durations(timeline.cuts, found.video.time_base)

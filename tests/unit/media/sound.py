@@ -32,13 +32,20 @@ def make(path: Path, *options: str, sound: str = SWEEP, rate: int = 48_000, seco
     return path
 
 
-def plan_for(path: Path, demuxer: str, *, origin: Fraction | None = None, cuts: tuple[Fraction, ...] = ()) -> Plan:
+def plan_for(
+    path: Path,
+    demuxer: str,
+    *,
+    origin: Fraction | None = None,
+    cuts: tuple[Fraction, ...] = (),
+    codecs: tuple[str, ...] = ("aac",),
+) -> Plan:
     """A plan with the audio side only."""
     with path.open("rb") as file:
         found = probe(file, demuxer)
         first = found.audio[0]
         begin = first.start * first.time_base if origin is None else origin
-        tracks, timelines = audio.plan_tracks(file, found, begin, cuts)
+        tracks, timelines = audio.plan_tracks(file, found, begin, cuts, codecs)
     return Plan(PLAN_VERSION, "0" * 64, found, begin, (), (), tracks, timelines)
 
 
