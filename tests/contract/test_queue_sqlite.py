@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kinora.queues.base import QueueDepth, QueueName, QueueSpec
-from kinora.queues.sqlite import SqliteQueues
+from kinora.queues.sqlite import MOST_FORGIVEN, SqliteQueues
 from kinora.settings import Settings
 from tests.contract.queue_suite import DEAD, ENCODES, IMAGES, QueueContract, Room, numbers
 
@@ -131,3 +131,17 @@ class TestSqlite(QueueContract):
             assert queues.receive("image") == ()
             assert queues.depth("image") == QueueDepth(0, 0, 0)
             assert time.monotonic() - started < 5
+
+    def test_a_receiver_that_was_killed_does_not_count_at_first(self, room: Room, queues: SqliteQueues) -> None:
+        room.send(1)
+        for _ in range(MOST_FORGIVEN):
+            (message,) = queues.receive("image")
+            assert message.receive_count == 1
+            assert queues.give_back("image", message.receipt, 0) is True
+            assert queues.give_back("image", message.receipt, 0) is False
+        counts = []
+        for _ in range(2):
+            (message,) = queues.receive("image")
+            counts.append(message.receive_count)
+            queues.give_back("image", message.receipt, 0)
+        assert counts == [1, 2]

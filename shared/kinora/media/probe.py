@@ -20,6 +20,7 @@ from kinora.errors import CorruptMedia, LimitExceeded, UnsupportedMedia
 from kinora.media import colour
 from kinora.media.container import decoding, demux, open_original
 from kinora.media.plan import AudioSource, Probe, VideoSource
+from kinora.media.sample_tables import check_sample_counts
 
 _LONGEST_SEARCH = 1000  # packets in which a first picture must appear
 _MOST_PIXELS = 1 << 26  # 8192 × 8192: decoding more would not fit the memory of a function
@@ -32,6 +33,8 @@ def probe(file: BinaryIO, demuxer: str) -> Probe:
     Raises CorruptMedia if it cannot be read, UnsupportedMedia if it has no stream that can be decoded, LimitExceeded if one
     picture is too large to be decoded at all.
     """
+    if demuxer == "mov":
+        check_sample_counts(file)
     with open_original(file, demuxer) as container, decoding():
         seconds = container.duration / av.time_base if container.duration else 0.0
         audio = tuple(_audio_source(stream, seconds) for stream in container.streams.audio if _is_usable(stream))
