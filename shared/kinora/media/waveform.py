@@ -38,12 +38,12 @@ def make_waveform(file: BinaryIO, plan: Plan) -> bytes:
     """
     if not plan.audio_tracks:
         raise UnsupportedMedia("the plan has no audio")
-    chosen = plan.audio_tracks[0].source_index
-    source = next(one for one in plan.probe.audio if one.index == chosen)
-    length = max(Fraction(plan.probe.duration), source.end * source.time_base - plan.origin)
-    longest = round((length + 1) * source.sample_rate)
+    track = plan.audio_tracks[0]
+    source = next(one for one in plan.probe.audio if one.index == track.source_index)
+    frames = plan.audio_timeline[track.name][-1]
+    longest = (track.offset + frames * track.frame_samples) * source.sample_rate // track.sample_rate
     scale = samples_per_pixel(longest)
-    with open_audio(file, plan.probe.container, chosen) as stream, decoding():
+    with open_audio(file, plan.probe.container, source.index) as stream, decoding():
         end = plan.origin + Fraction(longest, source.sample_rate)
         start = source.start * source.time_base
         decoded = decode_stretch(stream, start, end)
