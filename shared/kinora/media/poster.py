@@ -16,8 +16,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from kinora.errors import CorruptMedia, LimitExceeded
-from kinora.media.container import decoding, open_original
+from kinora.media.container import decoding, demux, open_original
 from kinora.media.libvips import pyvips
+from kinora.media.tone_map import ToneMap, mapping_of
 
 _LONG_EDGE = 1280
 _QUALITY = 85
@@ -117,7 +118,7 @@ def _places(container: InputContainer, stream: VideoStream) -> list[int]:
 
 def _key_frame(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
     """The first key frame from here on, decoded alone."""
-    for count, packet in enumerate(container.demux(stream)):
+    for count, packet in enumerate(demux(container, stream)):
         if packet.size == 0 or count > _LONGEST_SEARCH:
             return None
         if packet.is_keyframe:
@@ -130,7 +131,7 @@ def _key_frame(container: InputContainer, stream: VideoStream) -> VideoFrame | N
 
 def _first_frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     """Whatever decodes first, for streams in which no key frame is marked or sound."""
-    for count, packet in enumerate(container.demux(stream)):
+    for count, packet in enumerate(demux(container, stream)):
         try:
             frames = packet.decode()
         except av.FFmpegError:
@@ -142,12 +143,16 @@ def _first_frames(container: InputContainer, stream: VideoStream) -> Iterator[Vi
 
 def _render(frame: VideoFrame, stream: VideoStream, rotation: int | None) -> Any:
     """`frame` as it is shown: 8-bit RGB, square pixels, upright, at most _LONG_EDGE long."""
-    if frame.colorspace in _UNKNOWN_MATRIX and not frame.format.is_rgb:
+    mapping = mapping_of(frame)
+    if mapping is None and frame.colorspace in _UNKNOWN_MATRIX and not frame.format.is_rgb:
         frame.colorspace = _BT709 if min(frame.width, frame.height) >= 720 else _BT601
     wide = max(1.0, frame.width * float(stream.sample_aspect_ratio or 1))
     scale = min(1.0, _LONG_EDGE / max(wide, frame.height))
     width, height = max(1, round(wide * scale)), max(1, round(frame.height * scale))
-    small = frame.reformat(width, height, "rgb24", interpolation="AREA")
+    if mapping:
+        small = ToneMap(mapping).render(frame, width, height, "rgb24")
+    else:
+        small = frame.reformat(width, height, "rgb24", interpolation="AREA")
     picture = pyvips.Image.new_from_memory(_packed(small), width, height, 3, "uchar").copy(interpretation="srgb")
     turn = -round(frame.rotation / 90) * 90 % 360 if rotation is None else rotation % 360
     return picture.rot(f"d{turn}").copy_memory()

@@ -12,10 +12,11 @@ from fractions import Fraction
 import av.filter
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from kinora.media.colour import rendition_colour
+from kinora.media.colour import mapping_to_bt709, rendition_colour
 from kinora.media.plan import Rendition, VideoSource
+from kinora.media.tone_map import ToneMap
 
 _SCALER = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 _TURNS = {90: ("transpose=clock",), 180: ("hflip", "vflip"), 270: ("transpose=cclock",)}
@@ -31,7 +32,9 @@ class ScalingChain:
     def __init__(self, video: VideoSource, renditions: Sequence[Rendition]) -> None:
         self._video = video
         self._renditions = renditions
-        self._colour = rendition_colour(video)
+        self._matrix = rendition_colour(video).matrix
+        mapping = mapping_to_bt709(video.color_primaries, video.color_transfer, video.color_space)
+        self._tone_map = ToneMap(mapping) if mapping else None
         self._scalers = [VideoReformatter() for _ in renditions]
         self._turn = _Filter(_TURNS[video.rotation]) if video.rotation else None
 
@@ -46,10 +49,14 @@ class ScalingChain:
         top = self._renditions[0]
         is_sideways = self._video.rotation in {90, 270}
         width, height = (top.height, top.width) if is_sideways else (top.width, top.height)
+        scaled = self._tone_map.render(picture, width, height) if self._tone_map else self._scaled(picture, width, height)
+        return self._turn.apply(scaled) if self._turn else scaled
+
+    def _scaled(self, picture: VideoFrame, width: int, height: int) -> VideoFrame:
         is_rgb = picture.format.is_rgb
-        if not is_rgb and not self._colour.is_converted:
-            picture.colorspace = self._colour.matrix
-        scaled = self._scalers[0].reformat(
+        if not is_rgb:
+            picture.colorspace = self._matrix
+        return self._scalers[0].reformat(
             picture,
             width,
             height,
@@ -57,11 +64,8 @@ class ScalingChain:
             interpolation=_SCALER,
             threads=1,
             dst_color_range=ColorRange.MPEG,
-            dst_colorspace=Colorspace.ITU709 if is_rgb or self._colour.is_converted else None,
-            dst_color_trc=ColorTrc.BT709 if self._colour.is_converted else None,
-            dst_color_primaries=ColorPrimaries.BT709 if self._colour.is_converted else None,
+            dst_colorspace=Colorspace.ITU709 if is_rgb else None,
         )
-        return self._turn.apply(scaled) if self._turn else scaled
 
 
 def deinterlace(pictures: Iterable[TimedPicture]) -> Iterator[TimedPicture]:
