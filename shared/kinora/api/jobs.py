@@ -30,7 +30,11 @@ def jobs_router(services: Services, links: Links) -> APIRouter:
     def get_job(job_id: str) -> JobView:
         return view_job(services.jobs.get(job_id), links)
 
-    @router.post("/{job_id}/retry", status_code=status.HTTP_202_ACCEPTED, summary="Start a failed or canceled job again")
+    @router.post(
+        "/{job_id}/retry",
+        status_code=status.HTTP_202_ACCEPTED,
+        summary="Start a failed or canceled job, or what failed of a ready one, again",
+    )
     def retry_job(job_id: str) -> JobView:
         return view_job(retry(services, job_id), links)
 

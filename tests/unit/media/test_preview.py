@@ -12,6 +12,7 @@ from kinora.errors import CorruptMedia, UnsupportedMedia
 from kinora.media.preview import Preview, make_preview
 from tests.unit.media import clips
 from tests.unit.media.test_plan import CountingFile, plan_clip, plan_file
+from tests.unit.media.test_segment import damaged
 from tests.unit.media.test_storyboard import grey_clock, shown_time
 
 
@@ -87,6 +88,13 @@ def test_only_the_scenes_are_read(tmp_path):
     file.read_bytes = 0
     make_preview(file, plan)
     assert file.read_bytes < len(file.getvalue()) / 3
+
+
+@pytest.mark.parametrize("name", ["film", "film_mkv", "transport", "long_gop"])
+def test_damage_leaves_a_preview(name):
+    file = io.BytesIO(damaged(name))
+    made = make_preview(file, plan_file(file, clips.demuxer_of(clips.clip(name))))
+    assert len(frames(made.gif)) > 1
 
 
 def test_what_has_no_pictures_has_no_preview(tmp_path):

@@ -16,6 +16,7 @@ from kinora.media.storyboard import layout_of, make_sheets
 from kinora.media.storyboard_layout import COLUMNS, ROWS, rewrite_sheets, timestamp, write_vtt
 from tests.unit.media import clips
 from tests.unit.media.test_plan import CountingFile, plan_clip, plan_file
+from tests.unit.media.test_segment import damaged
 
 CUE = re.compile(
     r"(\d\d):(\d\d):(\d\d)\.(\d{3}) --> (\d\d):(\d\d):(\d\d)\.(\d{3})\n(sheet_\d+\.jpg)#xywh=(\d+),(\d+),(\d+),(\d+)\n"
@@ -118,6 +119,14 @@ def test_a_long_video_is_not_read_whole(tmp_path):
     file.read_bytes = 0
     assert sum(1 for _ in make_sheets(file, plan)) == 2
     assert file.read_bytes < len(file.getvalue()) / 2
+
+
+@pytest.mark.parametrize("name", ["film", "film_mkv", "transport", "long_gop"])
+def test_damage_leaves_no_tile_out(name):
+    file = io.BytesIO(damaged(name))
+    plan = plan_file(file, clips.demuxer_of(clips.clip(name)))
+    ((_, sheet),) = make_sheets(file, plan)
+    assert Image.open(io.BytesIO(sheet)).height == -(-len(cues(write_vtt(plan, layout_of(plan)))) // COLUMNS) * 90
 
 
 def test_sound_alone_has_no_storyboard_and_no_bytes_are_corrupt(tmp_path):
