@@ -44,10 +44,11 @@ def side_stage(stage: StageName) -> Callable[[Make], Callable[[Services, Job, Ma
         @wraps(make)
         def perform(services: Services, job: Job, task: Mapping[str, object], remaining: Remaining) -> None:
             job = _move(services, job.id, stage, StageState.RUNNING)
-            if not _is_open(job, stage) or not make(services, job, task, remaining):
-                return
-            _move(services, job.id, stage, StageState.READY)
-            settle(services, job.id)
+            if _is_open(job, stage):
+                if not make(services, job, task, remaining):
+                    return
+                _move(services, job.id, stage, StageState.READY)
+            settle(services, job.id)  # also for an attempt that was killed between the end of its stage and this
 
         return perform
 
