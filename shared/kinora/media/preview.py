@@ -26,7 +26,7 @@ _SCENES = 4
 _STEP = Fraction(1, 10)  # seconds between two pictures; GIF counts in hundredths
 _SHORTEST_DELAY = 20  # ms; browsers slow down what is shorter
 _WEBP_QUALITY, _WEBP_EFFORT = 60, 3
-_GIF_DITHER, _GIF_EFFORT, _GIF_TOLERANCE = 0.4, 4, 6.0
+_GIF = {"dither": 0.4, "effort": 4, "interframe_maxerror": 8.0, "bitdepth": 7}  # 128 colours: a seventh smaller than 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +104,5 @@ def _encode(images: list[Any], delays: list[int]) -> tuple[bytes, bytes]:
     roll.set_type(pyvips.GValue.array_int_type, "delay", delays)
     roll.set_type(pyvips.GValue.gint_type, "loop", 0)
     webp: bytes = roll.webpsave_buffer(Q=_WEBP_QUALITY, effort=_WEBP_EFFORT, keep="none")
-    gif: bytes = roll.gifsave_buffer(dither=_GIF_DITHER, effort=_GIF_EFFORT, interframe_maxerror=_GIF_TOLERANCE, keep="none")
+    gif: bytes = roll.gifsave_buffer(**_GIF, keep="none")
     return webp, gif
