@@ -7,6 +7,8 @@ import time
 from functools import cache
 from pathlib import Path
 
+from kinora.invoking.base import SegmentMaker
+from kinora.metadata.base import Leases
 from kinora.services import Services
 from kinora.settings import Settings
 
@@ -48,7 +50,9 @@ def _local(settings: Settings) -> Services:
         catalog=metadata.catalog,
         jobs=metadata.jobs,
         content_keys=metadata.content_keys,
+        leases=metadata.leases,
         queues=queues,
+        segments=None,
         event_bus=event_bus,
         secrets=FileSecrets(data),
         clock=time.time,
@@ -72,9 +76,20 @@ def _aws(settings: Settings) -> Services:
         catalog=metadata.catalog,
         jobs=metadata.jobs,
         content_keys=metadata.content_keys,
+        leases=metadata.leases,
         queues=SqsQueues(settings),
+        segments=_lambda_segments(settings, metadata.leases),
         event_bus=EventBridgeBus(settings.event_bus),
         secrets=SecretsManager(settings),
         clock=time.time,
         close=lambda: None,
     )
+
+
+def _lambda_segments(settings: Settings, leases: Leases) -> SegmentMaker | None:
+    """Only the API's function knows a video function."""
+    if not settings.video_function:
+        return None
+    from kinora.invoking.lambda_segments import LambdaSegments
+
+    return LambdaSegments(settings.video_function, leases, settings.on_demand_limit, time.time)

@@ -86,6 +86,7 @@ class Settings:
     prepare_queue: str = setting(text, "prepare", "Queue (URL on AWS) of tasks that make media playable.")
     encode_queue: str = setting(text, "encode", "Queue (URL on AWS) of segment batches and other background tasks.")
     sqs_endpoint: str = setting(text, "", "SQS address other than AWS's own.")
+    video_function: str = setting(text, "", "Function that makes a segment for a viewer who waits; empty: nobody does.")
     event_bus: str = setting(text, "default", "EventBridge bus that committed events are published to.")
     api_key_secret: str = setting(text, "", "Secrets Manager id of the API key; a file below KINORA_DATA locally.")
     signing_keys_secret: str = setting(
@@ -107,6 +108,10 @@ class Settings:
 
     ladder: tuple[int, ...] = setting(rungs, "1080,720,480,360,240", "Short edges of the renditions in pixels, largest first.")
     audio_codecs: tuple[str, ...] = setting(audio_codecs, "aac", "Codecs of each sound track: aac, or aac,opus.")
+    encode: str = setting(
+        one_of("eager", "on_demand"), "eager", "Whether all segments are encoded after an upload, or those that are watched."
+    )
+    on_demand_limit: int = setting(positive, "20", "How many requests may wait at once for segments to be made.")
     task_seconds: int = setting(positive, "60", "How much encoding one task should hold, in CPU seconds.")
 
     grace_seconds: int = setting(non_negative, "86400", "How long derivatives outlive the last reference.")

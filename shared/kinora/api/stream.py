@@ -15,7 +15,7 @@ from kinora.media.hls import rewrite_uris
 from kinora.media.storyboard_layout import rewrite_sheets
 from kinora.model import Scope
 from kinora.object_keys import STORYBOARD_PATH, media_type_of
-from kinora.pipeline.playback import explain_absence, read_index, stream_key
+from kinora.pipeline.playback import explain_absence, make_missing, read_index, stream_key
 from kinora.services import Services
 
 
@@ -55,6 +55,9 @@ def stream_router(services: Services, access: Access) -> APIRouter:
             cache = PRIVATE if is_private else (IMMUTABLE if fixed else REVALIDATE)
             return send_object(services, request, Scope.MEDIA, key, cache=cache)
         except NotFound:
-            raise explain_absence(services, content_hash, path) from None
+            if request.method == "HEAD":
+                raise explain_absence(services, content_hash, path) from None
+            make_missing(services, content_hash, path)
+            return send_object(services, request, Scope.MEDIA, key, cache=cache)
 
     return router

@@ -11,7 +11,7 @@ from pathlib import Path
 from kinora.local.plan import Function, Plan
 from kinora.settings import PREFIX, Settings
 
-_WIRED = ("_BUCKET", "_QUEUE", "_TABLE")
+_WIRED = ("_BUCKET", "_QUEUE", "_TABLE", "_FUNCTION")
 
 
 def function_environment(function: Function, data: Path, environ: Mapping[str, str]) -> dict[str, str]:

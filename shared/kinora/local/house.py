@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -21,6 +21,7 @@ from kinora.local.known_files import KnownFiles
 from kinora.local.lock import InstanceLock
 from kinora.local.plan import Plan, S3Trigger
 from kinora.local.pool import WorkerProcess
+from kinora.local.segments import PooledSegments
 from kinora.local.sources.asynchronous import AsynchronousSource
 from kinora.local.sources.base import Chaos, Source
 from kinora.local.sources.queue import QueueSource
@@ -32,10 +33,12 @@ from kinora.metadata.sqlite import SqliteMetadata
 from kinora.model import Scope
 from kinora.queues.sqlite import SqliteQueues
 from kinora.services import Services
+from kinora.settings import Settings
 
 LOG_FILE = "logs/worker.log"
 MAX_LOG_BYTES = 32 * 1024 * 1024
 BACKGROUND_NICENESS = 10
+INTERACTIVE_WORKERS = 2  # for viewers: sound and pictures at the same time; a process starts when it is first needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +59,19 @@ class House:
     """Owns the data folder of `lock` from entering to leaving the context. `services` are those of this process."""
 
     def __init__(self, plan: Plan, lock: InstanceLock, data: Path, environ: Mapping[str, str], options: Options) -> None:
-        self.services: Services = build(local_settings(plan, data, environ))
+        services = build(local_settings(plan, data, environ))
         self._plan = plan
         self._data = data
         self._options = options
         self._database = data / "kinora.db"
         self._tables = open_tables(self._database)
-        self._queues = SqliteQueues(self._database, self.services.settings)
+        self._queues = SqliteQueues(self._database, services.settings)
         self._metadata = SqliteMetadata(self._database)
         self._stack = ExitStack()
         environments = {name: function_environment(one, data, environ) for name, one in plan.functions.items()}
+        self._log = sys.stderr if options.verbose else self._stack.enter_context(_open_log(data / LOG_FILE))
+        self._segments = self._make_segments(services.settings, environments, lock)
+        self.services: Services = replace(services, segments=self._segments)
         self._workers = self._make_workers(lock)
         self._dispatcher = Dispatcher(
             plan, self._sources(), self._workers, environments, deliver_twice=options.chaos.deliver_twice
@@ -88,6 +94,7 @@ class House:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop_segments()
         self._watcher.stop()
         self._dispatcher.stop()
         self._queues.release_all(forgive=True)
@@ -96,13 +103,27 @@ class House:
         self._metadata.close()
         self._tables.close()
 
+    def stop_segments(self) -> None:
+        """Let nobody wait for a segment any more, so that the server can end at once."""
+        if self._segments is not None:
+            self._segments.close()
+
+    def _make_segments(
+        self, settings: Settings, environments: Mapping[str, Mapping[str, str]], lock: InstanceLock
+    ) -> PooledSegments | None:
+        if not settings.video_function:
+            return None
+        function = self._plan.function(settings.video_function)
+        workers = [WorkerProcess(log=self._log, keep_open=(lock.descriptor,)) for _ in range(INTERACTIVE_WORKERS)]
+        return PooledSegments(function, environments[function.name], workers, settings.on_demand_limit)
+
     def _make_workers(self, lock: InstanceLock) -> list[WorkerProcess]:
-        log = sys.stderr if self._options.verbose else self._stack.enter_context(_open_log(self._data / LOG_FILE))
         kept = (lock.descriptor,)
         background = [
-            WorkerProcess(log=log, niceness=BACKGROUND_NICENESS, keep_open=kept) for _ in range(self._options.worker_count)
+            WorkerProcess(log=self._log, niceness=BACKGROUND_NICENESS, keep_open=kept)
+            for _ in range(self._options.worker_count)
         ]
-        return [WorkerProcess(log=log, keep_open=kept), *background]
+        return [WorkerProcess(log=self._log, keep_open=kept), *background]
 
     def _triggers(self) -> list[S3Trigger]:
         """Those of the source bucket, which functions know as KINORA_SOURCE_BUCKET."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kinora.errors import InvalidInput
+from kinora.local.intrinsics import local_name
 from kinora.queues.base import QueueSpec
 
 
@@ -98,9 +99,10 @@ class Plan:
     http: tuple[HttpTrigger, ...] = ()
 
     def function(self, name: str) -> Function:
-        """By logical name (`ImageFunction`) or the name of its folder (`image`); raises InvalidInput with the choices."""
+        """By logical name (`ImageFunction`), by the name that the template's own references give (`image-function`) or by that
+        of its folder (`image`); raises InvalidInput with the choices."""
         for function in self.functions.values():
-            if name in {function.name, function.code.name}:
+            if name in {function.name, local_name(function.name), function.code.name}:
                 return function
         choices = ", ".join(sorted(self.functions))
         raise InvalidInput(f"no function {name}", public_message=f"There is no function {name!r}; there are {choices}.")

@@ -47,7 +47,7 @@ class Putting:
         self._next_look = 0.0
 
     def put(self, files: Iterable[Path]) -> bool:
-        """Upload the files, wait for their jobs and print the results; whether all are ready."""
+        """Upload the files, wait for their jobs and print the results; whether all are ready, or at rest where segments are made on demand."""
         with ProgressBars() as bars:
             for path in files:
                 self._upload(path, bars)
@@ -84,7 +84,7 @@ class Putting:
         self._next_look = time.monotonic() + LOOK_SECONDS * (1 + len(self._followed) / 20)
 
     def _is_result(self, job: Job) -> bool:
-        return job.state.is_final or (self._early and job.state in _PLAYABLE)
+        return job.state.is_final or job.is_at_rest or (self._early and job.state in _PLAYABLE)
 
     def _end_of(self, following: Following, job: Job | None, *, is_alive: bool) -> dict[str, str] | None:
         """Why nothing more is to be expected, or None."""
@@ -98,7 +98,8 @@ class Putting:
         self, path: Path, content_hash: str | None, job: Job | None, error: dict[str, str] | None, bars: ProgressBars
     ) -> None:
         state = job.state.value if job is not None else JobState.FAILED.value
-        self._all_ready = self._all_ready and state == JobState.READY.value
+        is_ready = job is not None and (job.state is JobState.READY or job.is_at_rest)
+        self._all_ready = self._all_ready and is_ready
         urls = addresses(self._services, content_hash, self._url) if content_hash is not None else {}
         value: dict[str, object] = {
             "file": str(path),

@@ -6,6 +6,7 @@ from kinora.metadata.dynamodb_job_rows import lease_key, lease_row
 from kinora.metadata.dynamodb_jobs_table import JobsTable
 from kinora.metadata.dynamodb_transactions import Interference, kinora_errors
 
+
 class DynamoLeases:
     """`kinora.metadata.base.Leases` on DynamoDB."""
 

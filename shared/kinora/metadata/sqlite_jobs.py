@@ -89,9 +89,7 @@ class SqliteJobs:
             connection.execute("DELETE FROM metadata_jobs WHERE id = ?", (job_id,))
 
     def idle(self, before: float, limit: int = 100) -> tuple[Job, ...]:
-        query = SELECT_JOBS + (
-            "WHERE state NOT IN ('ready', 'failed', 'canceled') AND updated_at < ? ORDER BY updated_at, id"
-        )
+        query = SELECT_JOBS + ("WHERE state NOT IN ('ready', 'failed', 'canceled') AND updated_at < ? ORDER BY updated_at, id")
         with self._database.read() as connection:
             unfinished = (job_of(row) for row in connection.execute(query, (before,)))
             return tuple(itertools.islice((job for job in unfinished if not job.is_at_rest), check_limit(limit)))

@@ -32,6 +32,11 @@ def send_encode_tasks(services: Services, job: Job, plan: Plan) -> None:
     services.queues.send(QueueName.ENCODE, [*first_tasks, *side_tasks(job), *rest])
 
 
+def send_first_tasks(services: Services, job: Job) -> None:
+    """Send tasks for what is made before anybody watches when segments are made on demand."""
+    services.queues.send(QueueName.ENCODE, [{"task": "first", "job": job.id}, *side_tasks(job)])
+
+
 def batches(numbers: Sequence[int], longest: int, start: int | None = None) -> Iterator[tuple[int, int]]:
     """Half-open runs of consecutive numbers of at most `longest`. With `start`, the first two runs are that long and every
     second one doubles: the beginning of a video is done soon and by several workers."""

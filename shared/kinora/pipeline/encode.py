@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 
-from kinora.errors import AlreadyExists, InvalidEvent, NotFound
+from kinora.errors import InvalidEvent
 from kinora.media import audio, segment
 from kinora.media.plan import Plan
-from kinora.model import Job, Scope, SegmentId, StageName
-from kinora.object_keys import segment_path, video_key
+from kinora.model import Job, SegmentId, StageName
 from kinora.observability import logger
 from kinora.pipeline.batching import batches
 from kinora.pipeline.originals import open_original
 from kinora.pipeline.plans import load_plan
+from kinora.pipeline.segments import is_stored, store_segment
 from kinora.pipeline.work import settle
 from kinora.queues.base import QueueName
 from kinora.services import Services
-from kinora.storage.base import PutMode, Reader
+from kinora.storage.base import Reader
 
 MARGIN = 0.35  # of the time a task began with is kept back: no segment may take longer than that
 
@@ -71,7 +71,7 @@ def _encode(
     allowance = remaining() * MARGIN
     missing = []
     for n in numbers:
-        if all(_exists(services, job.hash, track, n) for track in tracks):
+        if all(is_stored(services, job.hash, track, n) for track in tracks):
             services.jobs.mark_segments(job.id, stage, [SegmentId(track, n) for track in tracks], services.clock())
         else:
             missing.append(n)
@@ -95,21 +95,10 @@ def _store(
     """Store and mark segments as they come. Returns the last complete one if time ran out after it, else None."""
     stored: dict[int, list[SegmentId]] = {}
     for track, n, data in encoded:
-        try:
-            services.storage.put(Scope.MEDIA, video_key(job.hash, segment_path(track, n)), data, PutMode.CREATE)
-        except AlreadyExists:
-            logger.debug("segment exists", extra={"track": track, "n": n})  # another task won: the same bytes
+        store_segment(services, job.hash, track, n, data)
         stored.setdefault(n, []).append(SegmentId(track, n))
         if len(stored[n]) == renditions:
             services.jobs.mark_segments(job.id, stage, stored[n], services.clock())
             if is_late() or services.jobs.get(job.id).state.is_final:
                 return n
     return None
-
-
-def _exists(services: Services, content_hash: str, track: str, n: int) -> bool:
-    try:
-        services.storage.head(Scope.MEDIA, video_key(content_hash, segment_path(track, n)))
-    except NotFound:
-        return False
-    return True

@@ -23,3 +23,8 @@ def store_plan(services: Services, plan: Plan) -> Plan:
     except AlreadyExists:
         return load_plan(services, plan.hash)
     return plan
+
+
+def is_planned(plan: Plan, track: str, n: int | None) -> bool:
+    """Whether `track` has a segment `n`; None stands for its init segment."""
+    return track in plan.tracks() and (n is None or 0 <= n < plan.segment_count(track))

@@ -1,19 +1,23 @@
-"""What a stream's folder offers to viewers, and whether something that is not there yet is on its way. Called by the API."""
+"""What a stream's folder offers to viewers, and having made what is planned and not there yet. Called by the API."""
 
 from __future__ import annotations
 
 import re
+import time
 
 from kinora.errors import NotFound, Pending
+from kinora.invoking.base import WAIT_SECONDS
 from kinora.model import Scope
 from kinora.object_keys import STORYBOARD_PATH, is_hash, video_key
-from kinora.pipeline.plans import load_plan
+from kinora.pipeline.plans import is_planned, load_plan
+from kinora.pipeline.segments import is_stored
 from kinora.services import Services
 
 _TRACK_FILE = re.compile(r"((?:video|audio)/[A-Za-z0-9_-]{1,64})/(playlist\.m3u8|init\.mp4|seg_(0|[1-9][0-9]{0,8})\.m4s)")
 _FILES = frozenset({"master.m3u8", "cover.jpg", "preview.webp", "preview.gif", STORYBOARD_PATH, "waveform.json"})
 _TEXT = re.compile(r"(subtitles/[A-Za-z0-9_-]{1,64})/(?:playlist\.m3u8|seg_0\.vtt)")
 _SHEET = re.compile(r"storyboard/sheet_(0|[1-9][0-9]{0,3})\.jpg")
+_LOOK_SECONDS = 0.1  # between two looks for what somebody else is making
 
 
 def stream_key(content_hash: str, path: str) -> str:
@@ -30,17 +34,44 @@ def read_index(services: Services, content_hash: str, path: str) -> str:
         return reader.read().decode()
 
 
+def make_missing(services: Services, content_hash: str, path: str) -> None:
+    """Return when a file of the stream that was missing is stored. Raises NotFound if it is not planned, Pending if it is no
+    segment or takes too long, and what making it raises."""
+    wanted = _wanted(services, content_hash, path)
+    if wanted is None or services.segments is None:
+        raise Pending(f"{path} is planned")
+    give_up = time.monotonic() + WAIT_SECONDS
+    if services.segments.make(content_hash, *wanted):
+        return
+    while not is_stored(services, content_hash, *wanted):
+        if time.monotonic() > give_up:
+            raise Pending(f"{path} is being made by somebody else")
+        time.sleep(_LOOK_SECONDS)
+
+
 def explain_absence(services: Services, content_hash: str, path: str) -> NotFound | Pending:
-    """The error for a stream file that is not stored: Pending if the plan has it, else NotFound."""
-    match = _TRACK_FILE.fullmatch(path)
-    text = _TEXT.fullmatch(path)
+    """The error for a file of the stream that is not stored: Pending if the plan has it, else NotFound."""
     try:
-        plan = load_plan(services, content_hash)
-        planned = (text is not None and text[1] in {one.track for one in plan.subtitles}) or (
-            match is not None
-            and match[1] in plan.tracks()
-            and (match[3] is None or int(match[3]) < plan.segment_count(match[1]))
-        )
-    except NotFound:
-        planned = False
-    return Pending(f"{path} is planned") if planned else NotFound(f"no stream file {path!r}")
+        _wanted(services, content_hash, path)
+    except NotFound as error:
+        return error
+    return Pending(f"{path} is planned")
+
+
+def _wanted(services: Services, content_hash: str, path: str) -> tuple[str, int | None] | None:
+    """Track and number (None: the init segment) of what is at `path`, or None if that is planned and no segment.
+
+    Raises NotFound if it is not planned.
+    """
+    media, text = _TRACK_FILE.fullmatch(path), _TEXT.fullmatch(path)
+    if media is None and text is None:
+        raise NotFound(f"no stream file {path!r}")
+    plan = load_plan(services, content_hash)
+    if text is not None and text[1] in {one.track for one in plan.subtitles}:
+        return None
+    if media is not None:
+        track, file, number = media.groups()
+        n = None if number is None else int(number)
+        if is_planned(plan, track, n):
+            return None if file == "playlist.m3u8" else (track, n)
+    raise NotFound(f"no stream file {path!r}")

@@ -10,26 +10,27 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import BinaryIO
 
-from kinora.errors import AlreadyExists, NotFound
+from kinora.errors import NotFound
 from kinora.media import audio, hls, segment
 from kinora.media.plan import Plan
 from kinora.media.planning import make_plan
 from kinora.media.sniff import sniff
 from kinora.model import Job, JobState, Scope, StageName, StageState
-from kinora.object_keys import init_path, playlist_path, video_key
-from kinora.pipeline.batching import send_encode_tasks
+from kinora.object_keys import playlist_path, video_key
+from kinora.pipeline.batching import send_encode_tasks, send_first_tasks
 from kinora.pipeline.derivatives import store_derivative
 from kinora.pipeline.fingerprint import read_head
 from kinora.pipeline.originals import open_original
 from kinora.pipeline.plans import load_plan, store_plan
+from kinora.pipeline.segments import store_segment
 from kinora.pipeline.side_stages import absent_stages
 from kinora.pipeline.work import settle, update, with_stages
 from kinora.services import Services
-from kinora.storage.base import PutMode
 
 
 def prepare(services: Services, job: Job, task: Mapping[str, object], remaining: object) -> None:
-    """Bring the job to `encoding` by way of `playable`; a task with `repair` sends lost encode tasks again.
+    """Bring the job to `playable` and, unless segments are made on demand, to `encoding`; a task with `repair` sends lost
+    tasks again.
 
     Raises CorruptMedia, UnsupportedMedia, LimitExceeded, OriginalGone.
     """
@@ -38,7 +39,9 @@ def prepare(services: Services, job: Job, task: Mapping[str, object], remaining:
         update(services, job.id, _begin)
         plan = _publish(services, job)
         job = update(services, job.id, lambda current: _playable(services, current, plan))
-    if job.state is JobState.PLAYABLE or (job.state is JobState.ENCODING and task.get("repair")):
+    if job.state is JobState.PLAYABLE and services.settings.encode == "on_demand":
+        send_first_tasks(services, job)
+    elif job.state is JobState.PLAYABLE or (job.state is JobState.ENCODING and task.get("repair")):
         send_encode_tasks(services, job, load_plan(services, job.hash))
         update(services, job.id, _encoding)
         settle(services, job.id)  # every task may have ended before the state was set
@@ -49,10 +52,10 @@ def _publish(services: Services, job: Job) -> Plan:
     with open_original(services, job) as original:
         plan = _agree_on_plan(services, job, original)
         for track in (one.track for one in plan.audio_tracks):
-            _create(services, video_key(job.hash, init_path(track)), audio.init_segment(original, plan, track))
+            store_segment(services, job.hash, track, None, audio.init_segment(original, plan, track))
         if plan.renditions:
             for track, data in segment.init_segments(original, plan):
-                _create(services, video_key(job.hash, init_path(track)), data)
+                store_segment(services, job.hash, track, None, data)
     for track in (*plan.tracks(), *(one.track for one in plan.subtitles)):
         playlist = hls.media_playlist(plan, track).encode()
         services.storage.put(Scope.MEDIA, video_key(job.hash, playlist_path(track)), playlist)
@@ -91,13 +94,6 @@ def _agree_on_plan(services: Services, job: Job, original: BinaryIO) -> Plan:
         return store_plan(services, plan)
 
 
-def _create(services: Services, key: str, data: bytes) -> None:
-    try:
-        services.storage.put(Scope.MEDIA, key, data, PutMode.CREATE)
-    except AlreadyExists:
-        return  # made by an earlier attempt: the same bytes
-
-
 def _begin(job: Job) -> Job | None:
     if job.state is not JobState.QUEUED:
         return None
@@ -115,6 +111,9 @@ def _playable(services: Services, job: Job, plan: Plan) -> Job | None:
     absent = [stage for stage, count in planned.items() if count == 0]
     changed = with_stages(changed, StageState.SKIPPED, *absent, *absent_stages(plan))
     wanted = {stage: count for stage, count in planned.items() if count}
+    changed = with_stages(
+        changed, StageState.RUNNING, *(name for name in wanted if job.stages[name].state is StageState.PENDING)
+    )
     playable_at = job.playable_at or services.clock()
     return replace(changed, state=JobState.PLAYABLE, segments_planned=wanted, playable_at=playable_at)
 
@@ -122,5 +121,4 @@ def _playable(services: Services, job: Job, plan: Plan) -> Job | None:
 def _encoding(job: Job) -> Job | None:
     if job.state is not JobState.PLAYABLE:
         return None
-    waiting = [name for name in job.segments_planned if job.stages[name].state is StageState.PENDING]
-    return replace(with_stages(job, StageState.RUNNING, *waiting), state=JobState.ENCODING)
+    return replace(job, state=JobState.ENCODING)

@@ -27,7 +27,7 @@ def start(services: Services, content_hash: str, kind: Kind, original_key: str) 
 
 def _lost_its_original(job: Job) -> bool:
     """Whether the job, or a stage of one that is ready otherwise, failed for want of the original that has now come back."""
-    stages = [stage.error for stage in job.stages.values()] if job.state is JobState.READY else []
+    stages = [stage.error for stage in job.stages.values()] if job.state is JobState.READY or job.is_at_rest else []
     failures = [job.error] if job.state is JobState.FAILED else stages
     return any(failure is not None and failure.code == OriginalGone.code for failure in failures)
 
@@ -53,7 +53,7 @@ def _digest(*parts: str) -> str:
 
 
 def retry(services: Services, identifier: str) -> Job:
-    """Start a failed or canceled job again, or the failed stages of a ready one; what exists already is not made again.
+    """Start a failed or canceled job again, or the failed stages of one that is ready or at rest; what exists already is not made again.
 
     Raises NotFound, and InvalidInput for a job that is under way, ready, or was refused because of its content.
     """
@@ -74,7 +74,9 @@ def retry(services: Services, identifier: str) -> Job:
 
 def _is_retryable(job: Job) -> bool:
     has_failed_stage = any(stage.state is StageState.FAILED for stage in job.stages.values())
-    return job.state in {JobState.FAILED, JobState.CANCELED} or (job.state is JobState.READY and has_failed_stage)
+    return job.state in {JobState.FAILED, JobState.CANCELED} or (
+        (job.state is JobState.READY or job.is_at_rest) and has_failed_stage
+    )
 
 
 def retry_plan(job: Job) -> Mapping[str, object]:

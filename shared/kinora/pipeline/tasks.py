@@ -30,6 +30,7 @@ _TASKS = {
     "prepare": "kinora.pipeline.prepare:prepare",
     "audio": "kinora.pipeline.encode:encode_audio",
     "encode": "kinora.pipeline.encode:encode_video",
+    "first": "kinora.pipeline.on_demand:make_first_segments",
     "poster": "kinora.pipeline.poster:make_cover",
     "preview": "kinora.pipeline.preview:make_preview",
     "storyboard": "kinora.pipeline.storyboard:make_storyboard",
@@ -44,6 +45,15 @@ _STAGES = {
     **{stage.value: stage for stage in SIDE_STAGES},
 }
 _EXHAUSTED = Failure("exhausted", "The work was tried several times and never came to an end.")
+
+
+def perform(services: Services, event: Mapping[str, object], remaining: Remaining) -> Mapping[str, object]:
+    """An invocation of the video function: a batch of messages, or a request for one segment (`segment_request`)."""
+    if event.get("task") != "segment":
+        return run_batch(services, event, remaining)
+    from kinora.pipeline.on_demand import answer_request
+
+    return answer_request(services, event)
 
 
 def run_batch(services: Services, event: Mapping[str, object], remaining: Remaining) -> Mapping[str, object]:

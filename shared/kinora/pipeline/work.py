@@ -133,7 +133,8 @@ def settle(services: Services, identifier: str) -> Job:
             if job.stages[name].state is not StageState.READY and job.segments_done.get(name, 0) >= planned:
                 settled = with_stages(settled, StageState.READY, name)
         over = {StageState.READY, StageState.FAILED, StageState.SKIPPED}
-        if settled.state is JobState.ENCODING and all(stage.state in over for stage in settled.stages.values()):
+        is_over = all(stage.state in over for stage in settled.stages.values())
+        if is_over and settled.state in {JobState.PLAYABLE, JobState.ENCODING}:
             settled = replace(settled, state=JobState.READY, ready_at=services.clock())
         return None if settled is job else settled
 

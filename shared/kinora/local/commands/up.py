@@ -117,6 +117,7 @@ def _serve(house: House, listener: socket.socket, *, verbose: bool) -> None:
     # uvicorn raises the signal that ended it once more for whoever handled it before: that is us, and we go on to clean up.
     def stop(_number: int, _frame: object) -> None:
         server.should_exit = True
+        threading.Thread(target=house.stop_segments).start()  # a handler must not wait for locks
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)

@@ -1,0 +1,72 @@
+"""Segments made on demand on AWS: the video function is invoked and waited for, by a bounded number of callers at once."""
+
+from __future__ import annotations
+
+import json
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
+
+from kinora.errors import Pending, Unavailable
+from kinora.invoking.base import WAIT_SECONDS, is_made, segment_request
+from kinora.metadata.base import Leases
+
+_CONFIG = Config(connect_timeout=3, read_timeout=WAIT_SECONDS, retries={"total_max_attempts": 1})
+_SLOT_SECONDS = 60.0
+_SLOTS_TRIED = 3  # with p of all slots taken, p³ of the callers are sent away early; past the limit everybody is
+_THROTTLED = {"TooManyRequestsException", "EC2ThrottledException", "ThrottlingException"}
+
+
+class LambdaSegments:
+    """SegmentMaker on Lambda. At most `limit` callers of all API functions together wait for the video function."""
+
+    def __init__(self, function: str, leases: Leases, limit: int, clock: Callable[[], float]) -> None:
+        self._function = function
+        self._leases = leases
+        self._limit = limit
+        self._clock = clock
+
+    def make(self, content_hash: str, track: str, n: int | None) -> bool:
+        with self._slot():
+            return is_made(self._invoke(json.dumps(segment_request(content_hash, track, n))))
+
+    @cached_property
+    def _client(self) -> Any:
+        return boto3.client("lambda", config=_CONFIG)  # no stubs are installed for this service
+
+    def _invoke(self, payload: str) -> Any:
+        try:
+            answer = self._client.invoke(FunctionName=self._function, InvocationType="RequestResponse", Payload=payload)
+            body = answer["Payload"].read()
+        except ReadTimeoutError as error:
+            raise Pending(f"{self._function} is still at it") from error
+        except ClientError as error:
+            kind = Pending if error.response["Error"]["Code"] in _THROTTLED else Unavailable
+            raise kind(f"{self._function}: {error}") from error
+        except BotoCoreError as error:
+            raise Unavailable(f"{self._function}: {error}") from error
+        if answer.get("FunctionError"):
+            raise Unavailable(f"{self._function} failed: {body[:1000]!r}")
+        return json.loads(body)
+
+    @contextmanager
+    def _slot(self) -> Iterator[None]:
+        """One of `limit` leases. Raises Pending when those that are tried are taken."""
+        owner = uuid.uuid4().hex
+        until = self._clock() + _SLOT_SECONDS
+        for number in random.sample(range(self._limit), min(_SLOTS_TRIED, self._limit)):
+            name = f"on-demand-slot#{number}"
+            if self._leases.acquire(name, owner, until, self._clock()):
+                try:
+                    yield
+                finally:
+                    self._leases.release(name, owner)
+                return
+        raise Pending("as many segments are being made on demand as may be")

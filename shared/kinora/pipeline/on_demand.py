@@ -1,0 +1,117 @@
+"""Making one segment because somebody waits for it, and the first ones of a medium that is encoded only as it is watched.
+
+Called by the video function when it is invoked directly, and by the task `first`. Several may ask for the same segment at
+once: a lease lets one of them encode it; the others are told so at once and wait for the object, not for the encoder.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+
+from kinora.errors import CorruptMedia, InvalidEvent, KinoraError, NotFound
+from kinora.invoking.base import answer_failed, answer_made
+from kinora.media import audio, segment
+from kinora.media.plan import Plan
+from kinora.model import Job, JobState, Kind, SegmentId, StageName, StageState
+from kinora.observability import logger
+from kinora.pipeline.collect import jobs_of
+from kinora.pipeline.originals import open_original
+from kinora.pipeline.plans import is_planned, load_plan
+from kinora.pipeline.segments import is_stored, store_segment
+from kinora.pipeline.work import settle, update, with_stages
+from kinora.services import Services
+from kinora.storage.base import Reader
+
+LEASE_SECONDS = 60.0  # longer than any segment takes
+FIRST_SEGMENTS = 2  # of each track with which playing begins
+
+
+def answer_request(services: Services, event: Mapping[str, object]) -> dict[str, object]:
+    """Perform an event of `segment_request`; errors that Kinora raises on purpose are an answer, too."""
+    content_hash, track, n = event.get("hash"), event.get("track"), event.get("n")
+    try:
+        if not isinstance(content_hash, str) or not isinstance(track, str) or not isinstance(n, int | None):
+            raise InvalidEvent(f"no segment is described by {event}")
+        return answer_made(make_segment(services, content_hash, track, n))
+    except KinoraError as error:
+        logger.warning("segment not made", extra={"event": event, "code": error.code, "reason": str(error)})
+        return answer_failed(error)
+
+
+def make_segment(services: Services, content_hash: str, track: str, n: int | None) -> bool:
+    """Encode and store segment `n` of `track` (its init segment if `n` is None) unless it exists, and mark it.
+
+    False if somebody else is making it. Raises NotFound if it is not planned or the work was canceled, OriginalGone,
+    CorruptMedia.
+    """
+    plan = load_plan(services, content_hash)
+    if not is_planned(plan, track, n):
+        raise NotFound(f"the plan of {content_hash} has no segment {n} of {track}")
+    jobs = _jobs_at_work(services, content_hash)
+    lease, owner = f"segment#{content_hash}/{track}/{n}", uuid.uuid4().hex
+    now = services.clock()
+    if not services.leases.acquire(lease, owner, now + LEASE_SECONDS, now):
+        return False
+    try:
+        if not is_stored(services, content_hash, track, n):
+            with open_original(services, jobs[0]) as original:
+                data = _encode(original, plan, track, n)
+            jobs = _jobs_at_work(services, content_hash)  # the medium may have been removed meanwhile
+            store_segment(services, content_hash, track, n, data)
+    finally:
+        services.leases.release(lease, owner)
+    _mark(services, jobs, track, n)
+    return True
+
+
+def make_first_segments(services: Services, job: Job, task: Mapping[str, object], remaining: object) -> None:
+    """Make what a player asks for first: the lowest rung and the default sound. The job rests when all else is done.
+
+    Raises CorruptMedia, OriginalGone.
+    """
+    del task, remaining
+    plan = load_plan(services, job.hash)
+    tracks = [one.track for one in plan.audio_tracks if one.default or not plan.renditions]
+    for track in [*tracks, *(one.track for one in plan.renditions[-1:])]:
+        for n in range(min(FIRST_SEGMENTS, plan.segment_count(track))):
+            make_segment(services, job.hash, track, n)
+    update(services, job.id, _waiting)
+    settle(services, job.id)
+
+
+def _encode(original: Reader, plan: Plan, track: str, n: int | None) -> bytes:
+    kind, name = track.split("/")
+    if kind == "audio":
+        return audio.init_segment(original, plan, track) if n is None else audio.encode(original, plan, track, n)
+    return dict(segment.init_segments(original, plan))[track] if n is None else segment.encode(original, plan, name, n)
+
+
+def _jobs_at_work(services: Services, content_hash: str) -> list[Job]:
+    """The jobs whose segments may be made, newest first; never none: raises NotFound, or CorruptMedia as they did."""
+    jobs = [job for job in jobs_of(services, content_hash) if job.kind in {Kind.VIDEO, Kind.AUDIO}]
+    jobs = [job for job in jobs if job.state is not JobState.CANCELED]
+    if not jobs:
+        raise NotFound(
+            f"no job for {content_hash} is at work", public_message="The work for this was canceled.", code="canceled"
+        )
+    if jobs[0].error is not None and jobs[0].error.code == CorruptMedia.code:
+        raise CorruptMedia(f"job {jobs[0].id} has failed")
+    return jobs
+
+
+def _mark(services: Services, jobs: list[Job], track: str, n: int | None) -> None:
+    if n is None:
+        return
+    stage = StageName.AUDIO if track.startswith("audio/") else StageName.VIDEO
+    for job in jobs:
+        with suppress(NotFound):  # deleted meanwhile
+            services.jobs.mark_segments(job.id, stage, [SegmentId(track, n)], services.clock())
+            settle(services, job.id)
+
+
+def _waiting(job: Job) -> Job | None:
+    """The stages of segments are under way no longer: what is left of them waits until it is asked for."""
+    running = [name for name in job.segments_planned if job.stages[name].state is StageState.RUNNING]
+    return with_stages(job, StageState.PENDING, *running) if job.state is JobState.PLAYABLE and running else None

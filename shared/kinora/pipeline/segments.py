@@ -1,0 +1,30 @@
+"""The one place through which segments and init segments are stored. Created, never replaced: of several makers one wins."""
+
+from __future__ import annotations
+
+from kinora.errors import AlreadyExists, NotFound
+from kinora.model import Scope
+from kinora.object_keys import init_path, segment_path, video_key
+from kinora.observability import logger
+from kinora.services import Services
+from kinora.storage.base import PutMode
+
+
+def store_segment(services: Services, content_hash: str, track: str, n: int | None, data: bytes) -> None:
+    """Store segment `n` of `track`, or its init segment if `n` is None; one that exists stays: it is the same bytes."""
+    try:
+        services.storage.put(Scope.MEDIA, _key(content_hash, track, n), data, PutMode.CREATE)
+    except AlreadyExists:
+        logger.debug("segment exists", extra={"track": track, "n": n})
+
+
+def is_stored(services: Services, content_hash: str, track: str, n: int | None) -> bool:
+    try:
+        services.storage.head(Scope.MEDIA, _key(content_hash, track, n))
+    except NotFound:
+        return False
+    return True
+
+
+def _key(content_hash: str, track: str, n: int | None) -> str:
+    return video_key(content_hash, init_path(track) if n is None else segment_path(track, n))
