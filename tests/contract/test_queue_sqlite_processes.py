@@ -39,6 +39,7 @@ def work():
     while messages := queues.receive("encode", 3):
         for message in messages:
             handled.append(message.body)
+            time.sleep(0.01)  # as if it were work: one process must not be through before the next has begun
             assert queues.delete("encode", message.receipt)
 handled = []
 wait_for_the_others()
