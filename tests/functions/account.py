@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -37,7 +40,7 @@ _S3 = {
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One permission that a call needs. `leading_key` is the partition key that a query asks for."""
+    """One permission that a call needs. `leading_key` is the partition key that a query or a change of one row names."""
 
     action: str
     resource: str
@@ -53,11 +56,17 @@ class Account:
     current: str = ""
 
     def invoke(self, function: str, event: Any) -> Any:
-        self.current = function
+        caller, self.current = self.current, function
         try:
             return self.functions.invoke(function, event)
         finally:
-            self.current = ""
+            self.current = caller
+
+    def answer_invocation(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
+        """What Lambda answers when one function invokes another; moto would need containers for it."""
+        function = params["url_path"].split("/")[-2].removesuffix("Function")
+        answer = self.invoke(function, json.loads(params["body"]))
+        return SimpleNamespace(status_code=200), {"StatusCode": 200, "Payload": io.BytesIO(json.dumps(answer).encode())}
 
     def add_content_keys(self, *hashes: str) -> None:
         """As if their streams were encrypted."""
@@ -81,9 +90,9 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     for name in [name for name in os.environ if name.startswith("KINORA_")]:
         monkeypatch.delenv(name)
     made = Account()
-    recorder = ("provide-client-params", made.record)
+    listeners = [("provide-client-params", made.record), ("before-call.lambda.Invoke", made.answer_invocation)]
     with mock_aws():
-        handlers.BUILTIN_HANDLERS.append(recorder)
+        handlers.BUILTIN_HANDLERS.extend(listeners)
         boto3.setup_default_session()  # what existed before knows nothing of the recorder
         urls = _create()
         environments = {
@@ -93,7 +102,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         try:
             yield made
         finally:
-            handlers.BUILTIN_HANDLERS.remove(recorder)
+            for listener in listeners:
+                handlers.BUILTIN_HANDLERS.remove(listener)
             made.functions.close()
 
 
@@ -130,10 +140,14 @@ def _needs(service: str, operation: str, params: dict[str, Any]) -> Iterator[Nee
                 yield Need(f"dynamodb:{operation}", f"{table}.Arn")
         case "dynamodb", _:
             index = f"arn:{params['TableName']}/index/{params['IndexName']}" if "IndexName" in params else ""
-            leading = params.get("ExpressionAttributeValues", {}).get(":0", {}).get("S", "") if operation == "Query" else ""
+            leading = params.get("Key", {}).get("pk", {}).get("S", "")
+            if operation == "Query":
+                leading = params["ExpressionAttributeValues"][":0"]["S"]
             yield Need(f"dynamodb:{operation}", index or f"{params['TableName']}.Arn", leading)
         case "sqs", "SendMessageBatch":
             yield Need("sqs:SendMessage", f"{params['QueueUrl'].rsplit('/', 1)[-1]}.Arn")
+        case "lambda", "Invoke":
+            yield Need("lambda:InvokeFunction", f"{params['FunctionName']}.Arn")
         case "secretsmanager", _:
             yield Need(f"secretsmanager:{operation}", params["SecretId"])
         case "events", _:

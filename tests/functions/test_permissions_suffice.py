@@ -17,7 +17,7 @@ from tests.functions.account import QUEUES, Account, Need, account
 from tests.functions.targets import ROOT
 from tests.template.stack import FUNCTIONS, properties, statements, text
 
-SOURCE = text(properties("SourceBucket")["BucketName"])
+SOURCE, MEDIA = (text(properties(name)["BucketName"]) for name in ("SourceBucket", "MediaBucket"))
 WORKERS = {"ImageQueue": "Image", "PrepareQueue": "Video", "EncodeQueue": "Video"}
 BY_LAMBDA_ITSELF = {"Log", "ReceiveTasks", "ReadOutbox", "FindOutbox", "SetAsideFailures"}
 # What is allowed and not called here: what follows an unclear answer to an upload, what encrypted streams need, and deleting the
@@ -148,7 +148,10 @@ def show(way: Way, content_hash: str) -> None:
     assert way.http("GET", urlsplit(shown["originals"][0]["url"]).path)["statusCode"] in {302, 307}
     playlist = way.http("GET", f"/stream/{content_hash}/master.m3u8")["content"].decode()
     media = next(line for line in playlist.splitlines() if line and not line.startswith("#"))
-    assert way.http("GET", f"/stream/{content_hash}/{media.rsplit('/', 1)[0]}/seg_0.m4s")["statusCode"] in {302, 307}
+    segment = f"{media.rsplit('/', 1)[0]}/seg_0.m4s"
+    assert way.http("GET", f"/stream/{content_hash}/{segment}")["statusCode"] in {302, 307}
+    boto3.client("s3").delete_object(Bucket=MEDIA, Key=f"videos/{content_hash[:2]}/{content_hash}/{segment}")
+    assert way.http("GET", f"/stream/{content_hash}/{segment}")["statusCode"] in {302, 307}, "made for who asks"
 
 
 @pytest.fixture(scope="module")

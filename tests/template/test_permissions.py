@@ -43,6 +43,17 @@ def test_workers_receive_only_from_their_own_queues():
     assert {name for name in FUNCTIONS if may(name, "sqs:ReceiveMessage")} == {"Image", "Video"}
 
 
+def test_only_the_api_invokes_a_function_and_only_the_one_that_makes_segments():
+    assert {name for name in FUNCTIONS if may(name, "lambda:InvokeFunction")} == {"Api"}
+    assert may("Api", "lambda:InvokeFunction") == {"VideoFunction.Arn"}
+    assert text(own_variables("Api")["KINORA_VIDEO_FUNCTION"]) == "VideoFunction"
+
+
+def test_video_deletes_no_row_but_its_leases():
+    (deletes,) = [one for one in statements("Video") if "dynamodb:DeleteItem" in one["Action"]]
+    assert deletes["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["lease#*"]}}
+
+
 def test_only_notify_publishes_and_it_does_little_else():
     assert {name for name in FUNCTIONS if may(name, "events:PutEvents")} == {"Notify"}
     actions = {action for one in statements("Notify") for action in one["Action"]}
