@@ -74,12 +74,15 @@ def _outputs(
         raise CorruptMedia(f"audio with {source.sample_rate} Hz and {source.channels} channels")
     made: list[Planned] = []
     with open_audio(file, probe.container, source.index) as stream:
+        listed = len(stream.stream.index_entries)
         end = true_end(stream, source)
         if end - origin > _OVERRUN * max(Fraction(probe.duration), Fraction(60)):
             raise LimitExceeded(f"audio until {float(end - origin):.0f} s in an original of {probe.duration:.0f} s")
         for wanted in _tracks(source, codecs):
             track = wanted
-            copy = find_copy(file, stream, source, track.channels, origin, end) if track.codec == "aac" else None
+            copy = None
+            if track.codec == "aac" and len(stream.stream.index_entries) == listed:  # not a table that grows as it is read
+                copy = find_copy(file, stream, source, track.channels, origin, end)
             if copy is None:
                 count = frame_count(end - origin, track.sample_rate, source.time_base, track.frame_samples)
             else:

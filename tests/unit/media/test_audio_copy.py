@@ -125,6 +125,18 @@ def test_what_is_not_exact_is_encoded(tmp_path: Path, case: str) -> None:
     assert samples(joined(path, plan), plan).shape[1] > 5.9 * plan.audio_tracks[0].sample_rate
 
 
+def test_a_table_that_grows_as_it_is_read_is_not_relied_on(tmp_path: Path) -> None:
+    path = make(tmp_path / "s.mp4", *AAC, "-movflags", "dash+global_sidx", "-frag_duration", "1000000", seconds=60)
+    plan = plan_for(path, "mov")
+    batch = segments(path, plan)
+    for n in reversed(range(len(batch))):
+        with path.open("rb") as file:
+            assert audio.encode(file, plan, plan.audio_tracks[0].track, n) == batch[n]
+    wanted, got = samples(path, plan), samples(joined(path, plan), plan)
+    assert abs(got.shape[1] - wanted.shape[1]) <= FRAME
+    assert not plan.audio_tracks[0].copied
+
+
 def test_sound_that_begins_after_the_picture_is_led_by_encoded_silence(tmp_path: Path) -> None:
     path = make(tmp_path / "late.mp4", *AAC, seconds=3)
     plan = plan_for(path, "mov", origin=Fraction(-1, 2))
