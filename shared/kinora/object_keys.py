@@ -102,6 +102,10 @@ def playlist_path(track: str) -> str:
     return f"{track}/playlist.m3u8"
 
 
+def i_frames_path(track: str) -> str:
+    return f"{track}/iframes.m3u8"
+
+
 def sheet_path(sheet: int) -> str:
     return f"storyboard/sheet_{sheet}.jpg"
 

@@ -14,11 +14,13 @@ from kinora.errors import InvalidInput
 from kinora.media.hls_groups import SUBTITLES, Group, audio_groups, subtitle_media
 from kinora.media.hls_text import quoted, tag
 from kinora.media.plan import Plan, Rendition
+from kinora.media.rates import Measured, average, with_measured_peaks
 
 _VERSION = 7  # EXT-X-MAP for fMP4 segments needs 6, players' checks for it say 7
 _START_RATE = 2_500_000  # bits per second that most connections carry at once
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]*)')
 _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
+_NOTHING = Measured()
 _QUERY = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]+")  # RFC 3986 §3.4
 
 
@@ -31,18 +33,40 @@ def media_playlist(plan: Plan, track: str) -> str:
     """
     if track in {one.track for one in plan.subtitles}:
         return _subtitle_playlist(plan)
+    durations = segment_durations(plan, track)
+    lines = _media_head(durations)
+    for n, duration in enumerate(durations):
+        lines += [_extinf(duration), f"seg_{n}.m4s"]
+    return _text([*lines, "#EXT-X-ENDLIST"])
+
+
+def i_frame_playlist(plan: Plan, track: str, lengths: Sequence[int]) -> str:
+    """The playlist of the first pictures of all segments; `lengths` in bytes reach from a segment's start to that picture's end."""
+    durations = segment_durations(plan, track)
+    lines = [*_media_head(durations), "#EXT-X-I-FRAMES-ONLY"]
+    for n, (duration, length) in enumerate(zip(durations, lengths, strict=True)):
+        lines += [_extinf(duration), f"#EXT-X-BYTERANGE:{length}@0", f"seg_{n}.m4s"]
+    return _text([*lines, "#EXT-X-ENDLIST"])
+
+
+def segment_durations(plan: Plan, track: str) -> list[int]:
+    """What the playlist says of the segments of an audio or video track, in microseconds; raises KeyError as `media_playlist`."""
     boundaries = [floor(second * 1_000_000 + Fraction(1, 2)) for second in _boundaries(plan, track)]
-    durations = [stop - start for start, stop in zip([0, *boundaries[1:-1]], boundaries[1:], strict=True)]
-    lines = [
+    return [stop - start for start, stop in zip([0, *boundaries[1:-1]], boundaries[1:], strict=True)]
+
+
+def _media_head(durations: Sequence[int]) -> list[str]:
+    return [
         *_head(),
         f"#EXT-X-TARGETDURATION:{_target(durations)}",
         "#EXT-X-MEDIA-SEQUENCE:0",
         "#EXT-X-PLAYLIST-TYPE:VOD",
         tag("EXT-X-MAP", {"URI": quoted("init.mp4")}),
     ]
-    for n, duration in enumerate(durations):
-        lines += [f"#EXTINF:{duration // 1_000_000}.{duration % 1_000_000:06d},", f"seg_{n}.m4s"]
-    return _text([*lines, "#EXT-X-ENDLIST"])
+
+
+def _extinf(duration: int) -> str:
+    return f"#EXTINF:{duration // 1_000_000}.{duration % 1_000_000:06d},"
 
 
 def _subtitle_playlist(plan: Plan) -> str:
@@ -53,24 +77,31 @@ def _subtitle_playlist(plan: Plan) -> str:
     return _text([*head, "#EXT-X-PLAYLIST-TYPE:VOD", f"#EXTINF:{float(length):.6f},", "seg_0.vtt", "#EXT-X-ENDLIST"])
 
 
-def multivariant_playlist(plan: Plan) -> str:
+def multivariant_playlist(plan: Plan, measured: Measured = _NOTHING) -> str:
     """The multivariant playlist. The variant that players start with stands first: the best up to 2.5 Mb/s, or the lowest.
 
-    The others follow from the best to the lowest; then the same with surround sound, where there is some.
+    The others follow from the best to the lowest; then the same with surround sound, where there is some. Rates are the plan's
+    bounds until they are `measured`.
     """
+    plan = with_measured_peaks(plan, measured)
     groups = audio_groups(plan.audio_tracks)
     texts = [tag("EXT-X-MEDIA", one) for one in subtitle_media(plan.subtitles)]
     with_texts = {"SUBTITLES": quoted(SUBTITLES)} if texts else {}
     if not plan.renditions:
-        return _text([*_head(), *texts, *_sound_variants(groups, with_texts)])
+        return _text([*_head(), *texts, *_sound_variants(groups, with_texts, measured)])
     lines = [*_head(), *(tag("EXT-X-MEDIA", one) for group in groups for one in group.media()), *texts]
     choices: list[Group | None] = [*groups] or [None]
     for group in choices:
         for rendition in _start_first(plan.renditions):
             lines += [
-                tag("EXT-X-STREAM-INF", _video_variant(rendition, group) | with_texts),
+                tag("EXT-X-STREAM-INF", _video_variant(rendition, group, measured) | with_texts),
                 f"{rendition.track}/playlist.m3u8",
             ]
+    lines += [
+        tag("EXT-X-I-FRAME-STREAM-INF", _i_frame_variant(one, measured))
+        for one in plan.renditions
+        if one.track in measured.i_frames
+    ]
     return _text(lines)
 
 
@@ -108,31 +139,44 @@ def _start_first(renditions: Sequence[Rendition]) -> list[Rendition]:
     return [start, *(one for one in falling if one is not start)]
 
 
-def _video_variant(rendition: Rendition, group: Group | None) -> dict[str, str]:
-    attributes = _variant(
-        rendition.bandwidth + (group.bandwidth if group else 0), [rendition.codecs, *(group.codecs if group else [])]
-    )
-    attributes["RESOLUTION"] = f"{rendition.width}x{rendition.height}"
+def _video_variant(rendition: Rendition, group: Group | None, measured: Measured) -> dict[str, str]:
+    tracks = [[rendition.track], *([[track.track for track, _ in group.tracks]] if group else [])]
+    codecs = [rendition.codecs, *(group.codecs if group else [])]
+    attributes = _variant(rendition.bandwidth + (group.bandwidth if group else 0), average(tracks, measured), codecs)
+    attributes |= _picture(rendition)
     if rendition.frame_rate > 0:
         attributes["FRAME-RATE"] = f"{rendition.frame_rate:.3f}"
     if group:
         attributes["AUDIO"] = quoted(group.id)
-    return attributes
+    return attributes | {"CLOSED-CAPTIONS": "NONE"}
 
 
-def _sound_variants(groups: Sequence[Group], with_texts: dict[str, str]) -> list[str]:
+def _i_frame_variant(rendition: Rendition, measured: Measured) -> dict[str, str]:
+    rates = measured.i_frames[rendition.track]
+    uri = {"URI": quoted(f"{rendition.track}/iframes.m3u8")}
+    return _variant(rates.peak, rates.average, [rendition.codecs]) | _picture(rendition) | uri
+
+
+def _picture(rendition: Rendition) -> dict[str, str]:
+    return {"RESOLUTION": f"{rendition.width}x{rendition.height}", "VIDEO-RANGE": "SDR"}
+
+
+def _sound_variants(groups: Sequence[Group], with_texts: dict[str, str], measured: Measured) -> list[str]:
     """Without video each group is a variant, which names the default track's playlist."""
     has_choice = any(len(group.tracks) > 1 for group in groups)
     lines: list[str] = []
     for group in groups:
-        attributes = _variant(group.bandwidth, group.codecs) | ({"AUDIO": quoted(group.id)} if has_choice else {}) | with_texts
+        mean = average([[track.track for track, _ in group.tracks]], measured)
+        attributes = _variant(group.bandwidth, mean, group.codecs)
+        attributes |= ({"AUDIO": quoted(group.id)} if has_choice else {}) | with_texts
         lines += [tag("EXT-X-STREAM-INF", attributes), f"{group.tracks[0][0].track}/playlist.m3u8"]
     choices = [tag("EXT-X-MEDIA", one) for group in groups for one in group.media()] if has_choice else []
     return choices + lines
 
 
-def _variant(bandwidth: int, codecs: Sequence[str]) -> dict[str, str]:
-    return {"BANDWIDTH": str(bandwidth), "CODECS": quoted(",".join(dict.fromkeys(codecs)))}
+def _variant(bandwidth: int, mean: int | None, codecs: Sequence[str]) -> dict[str, str]:
+    known = {} if mean is None else {"AVERAGE-BANDWIDTH": str(mean)}
+    return {"BANDWIDTH": str(bandwidth)} | known | {"CODECS": quoted(",".join(dict.fromkeys(codecs)))}
 
 
 def _head() -> list[str]:

@@ -18,8 +18,8 @@ from kinora.media.sniff import sniff
 from kinora.model import Job, JobState, Scope, StageName, StageState
 from kinora.object_keys import playlist_path, video_key
 from kinora.pipeline.batching import send_encode_tasks, send_first_tasks
-from kinora.pipeline.derivatives import store_derivative
 from kinora.pipeline.fingerprint import read_head
+from kinora.pipeline.finish import publish_stream
 from kinora.pipeline.originals import open_original
 from kinora.pipeline.plans import load_plan, store_plan
 from kinora.pipeline.segments import store_segment
@@ -59,19 +59,7 @@ def _publish(services: Services, job: Job) -> Plan:
     for track in (*plan.tracks(), *(one.track for one in plan.subtitles)):
         playlist = hls.media_playlist(plan, track).encode()
         services.storage.put(Scope.MEDIA, video_key(job.hash, playlist_path(track)), playlist)
-    master = hls.multivariant_playlist(plan).encode()
-    key = video_key(job.hash, "master.m3u8")
-    video = plan.probe.video
-    store_derivative(
-        services,
-        job,
-        "stream",
-        key,
-        master,
-        width=video.width if video else None,
-        height=video.height if video else None,
-        duration=plan.probe.duration,
-    )
+    publish_stream(services, job, plan)
     return plan
 
 

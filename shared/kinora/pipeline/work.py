@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from kinora.errors import KinoraError, NotFound, StaleState
 from kinora.model import Event, Failure, Job, JobState, Kind, Stage, StageName, StageState
+from kinora.pipeline.finish import publish_measured
 from kinora.services import Services
 from kinora.settings import Settings
 
@@ -122,20 +123,30 @@ def fail(services: Services, identifier: str, failure: Failure, stage: StageName
 
 
 def settle(services: Services, identifier: str) -> Job:
-    """Draw the conclusions from what is done: stages whose segments all exist are ready, a job whose stages are all over
-    is ready."""
+    """Draw the conclusions from what is done: stages whose segments all exist are ready; when all stages are over, what is
+    known only then is published and the job is ready."""
 
-    def change(job: Job) -> Job | None:
-        if job.state.is_final:
-            return None
-        settled = job
-        for name, planned in job.segments_planned.items():
-            if job.stages[name].state is not StageState.READY and job.segments_done.get(name, 0) >= planned:
-                settled = with_stages(settled, StageState.READY, name)
-        over = {StageState.READY, StageState.FAILED, StageState.SKIPPED}
-        is_over = all(stage.state in over for stage in settled.stages.values())
-        if is_over and settled.state in {JobState.PLAYABLE, JobState.ENCODING}:
-            settled = replace(settled, state=JobState.READY, ready_at=services.clock())
-        return None if settled is job else settled
+    def complete_stages(job: Job) -> Job | None:
+        complete = [
+            name
+            for name, planned in job.segments_planned.items()
+            if job.stages[name].state is not StageState.READY and job.segments_done.get(name, 0) >= planned
+        ]
+        return with_stages(job, StageState.READY, *complete) if complete and not job.state.is_final else None
 
-    return update(services, identifier, change)
+    def end(job: Job) -> Job | None:
+        return replace(job, state=JobState.READY, ready_at=services.clock()) if _is_over(job) else None
+
+    job = update(services, identifier, complete_stages)
+    if not _is_over(job):
+        return job
+    if job.segments_planned:
+        publish_measured(services, job)
+    return update(services, identifier, end)
+
+
+def _is_over(job: Job) -> bool:
+    """Whether a job that is under way has nothing left to do."""
+    over = {StageState.READY, StageState.FAILED, StageState.SKIPPED}
+    under_way = {JobState.PLAYABLE, JobState.ENCODING}
+    return job.state in under_way and all(stage.state in over for stage in job.stages.values())
