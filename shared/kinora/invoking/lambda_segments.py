@@ -18,28 +18,35 @@ from kinora.errors import Pending, Unavailable
 from kinora.invoking.base import WAIT_SECONDS, is_made, segment_request
 from kinora.metadata.base import Leases
 
-_CONFIG = Config(connect_timeout=3, read_timeout=WAIT_SECONDS, retries={"total_max_attempts": 1})
 _SLOT_SECONDS = 60.0
 _SLOTS_TRIED = 3  # with p of all slots taken, p³ of the callers are sent away early; past the limit everybody is
 _THROTTLED = {"TooManyRequestsException", "EC2ThrottledException", "ThrottlingException"}
 
 
 class LambdaSegments:
-    """SegmentMaker on Lambda. At most `limit` callers of all API functions together wait for the video function."""
+    """SegmentMaker on Lambda. At most `limit` callers of all API functions together wait for the video function, each for
+    `seconds` at most."""
 
-    def __init__(self, function: str, leases: Leases, limit: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, function: str, leases: Leases, limit: int, clock: Callable[[], float], *, seconds: float = WAIT_SECONDS
+    ) -> None:
         self._function = function
         self._leases = leases
         self._limit = limit
         self._clock = clock
+        self._config = Config(connect_timeout=3, read_timeout=seconds, retries={"total_max_attempts": 1})
 
     def make(self, content_hash: str, track: str, n: int | None) -> bool:
         with self._slot():
             return is_made(self._invoke(json.dumps(segment_request(content_hash, track, n))))
 
+    def close(self) -> None:
+        """Close the connections; the object cannot be used afterwards."""
+        self._client.close()
+
     @cached_property
     def _client(self) -> Any:
-        return boto3.client("lambda", config=_CONFIG)  # no stubs are installed for this service
+        return boto3.client("lambda", config=self._config)  # no stubs are installed for this service
 
     def _invoke(self, payload: str) -> Any:
         try:

@@ -18,7 +18,8 @@ Wanted = tuple[str, str, int | None]
 
 
 class PooledSegments:
-    """SegmentMaker on `workers`. Requests for one segment share one invocation; at most `limit` requests wait."""
+    """SegmentMaker on `workers`. Requests for one segment share one invocation; at most `limit` requests wait:
+    `waiting` do now."""
 
     def __init__(
         self, function: Function, environment: Mapping[str, str], workers: Sequence[WorkerProcess], limit: int
@@ -33,7 +34,7 @@ class PooledSegments:
         self._threads = ThreadPoolExecutor(len(workers), "on-demand")
         self._lock = threading.Lock()
         self._under_way: dict[Wanted, Future[bool]] = {}
-        self._waiting = 0
+        self.waiting = 0
 
     def make(self, content_hash: str, track: str, n: int | None) -> bool:
         future = self._join((content_hash, track, n))
@@ -45,7 +46,7 @@ class PooledSegments:
             raise Unavailable("local mode is stopping") from None
         finally:
             with self._lock:
-                self._waiting -= 1
+                self.waiting -= 1
 
     def close(self) -> None:
         """Take nothing more and end what is under way; who waits gets Unavailable."""
@@ -57,14 +58,14 @@ class PooledSegments:
     def _join(self, wanted: Wanted) -> Future[bool]:
         with self._lock:
             future = self._under_way.get(wanted)
-            if max(self._waiting, len(self._under_way) if future is None else 0) >= self._limit:
-                raise Pending(f"{self._waiting} requests wait for segments")
+            if max(self.waiting, len(self._under_way) if future is None else 0) >= self._limit:
+                raise Pending(f"{self.waiting} requests wait for segments")
             if future is None:
                 try:
                     future = self._under_way[wanted] = self._threads.submit(self._make, wanted)
                 except RuntimeError as error:
                     raise Unavailable("local mode is stopping") from error
-            self._waiting += 1
+            self.waiting += 1
             return future
 
     def _make(self, wanted: Wanted) -> bool:
