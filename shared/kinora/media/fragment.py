@@ -8,7 +8,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby
 
 _SYNC_SAMPLE = 0x0200_0000  # depends on no other sample
 _OTHER_SAMPLE = 0x0101_0000  # depends on others and is not a sync sample
@@ -25,19 +24,20 @@ class Sample:
     data: bytes
 
 
-def write_fragment(sequence: int, samples: Sequence[Sample], start: int, end: int) -> bytes:
+def write_fragment(sequence: int, samples: Sequence[Sample], start: int, end: int, delay: int = 0) -> bytes:
     """Return the segment that covers `[start, end)` in ticks, with `tfdt` = `start` (ISO/IEC 14496-12 §8.8, 23000-19).
 
-    `samples` are in decode order, with distinct presentation times of which the smallest is `start`.
+    `samples` are in decode order, with distinct presentation times of which the smallest is `start`; in the segment they are
+    `delay` ticks later, for a header made by `with_delay`.
     """
-    decoded = decode_times([sample.presented for sample in samples])
+    decoded = decode_times([sample.presented for sample in samples], delay)
     rows = b"".join(
         struct.pack(
             ">IIIi",
             following - time,
             len(sample.data),
             _SYNC_SAMPLE if sample.is_sync else _OTHER_SAMPLE,
-            sample.presented - time,
+            sample.presented + delay - time,
         )
         for sample, time, following in zip(samples, decoded, [*decoded[1:], end], strict=True)
     )
@@ -47,19 +47,35 @@ def write_fragment(sequence: int, samples: Sequence[Sample], start: int, end: in
     return b"".join((styp, moof, _box(b"mdat", *(sample.data for sample in samples))))
 
 
-def decode_times(presented: Sequence[int]) -> list[int]:
+def decode_times(presented: Sequence[int], delay: int) -> list[int]:
     """Ascending decode times for presentation times in decode order, beginning with the smallest of them.
 
-    No picture is decoded after it is shown, so no composition offset is negative: FFmpeg would delay the whole track by the
-    largest one. Pictures that must be decoded ahead of an earlier one share the time before that one evenly.
+    No picture is decoded later than `delay` ticks after its time, so no composition offset is negative: FFmpeg would delay the
+    whole track by the largest one. Where `delay` covers the reordering, the n-th picture is decoded when the n-th is shown: from
+    other times FFmpeg would guess another frame rate. `delay` is at least the number of places that pictures are moved by.
     """
-    latest = list(accumulate(reversed(presented), min))[::-1]
     times: list[int] = []
-    for limit, group in groupby(latest):
-        count = len(list(group))
-        last = times[-1] if times else limit
-        times += [last + (limit - last) * place // count for place in range(1, count + 1)]
-    return times
+    latest = following = max(presented) + delay + 1
+    for grid, shown in zip(sorted(presented, reverse=True), reversed(presented), strict=True):
+        latest = min(latest, shown + delay)
+        following = min(grid, latest, following - 1)
+        times.append(following)
+    return times[::-1]
+
+
+def with_delay(init: bytes, delay: int) -> bytes:
+    """The header of one track, whose media times are `delay` ticks later than what is shown (ISO/IEC 14496-12 §8.6.6)."""
+    if delay == 0:
+        return init
+    edit = struct.pack(">IIiI", 1, 0, delay, 0x1_0000)  # one edit: from `delay` on, without an end, at normal speed
+    edts = _box(b"edts", _full_box(b"elst", 0, 0, edit))
+    header = init.index(b"tkhd") - 4
+    place = header + int.from_bytes(init[header : header + 4])
+    longer = bytearray(init[:place] + edts + init[place:])
+    for kind in (b"moov", b"trak"):
+        at = init.index(kind) - 4
+        struct.pack_into(">I", longer, at, int.from_bytes(init[at : at + 4]) + len(edts))
+    return bytes(longer)
 
 
 def _moof(sequence: int, start: int, count: int, rows: bytes, data_offset: int) -> bytes:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from math import ceil, floor
 
 from kinora.media.plan import Rendition, VideoSource
+from kinora.media.video_clock import output_timescale
 
 CRF = 23
 _OWN_SIZE_MARGIN = Fraction(11, 10)  # a source is worth a rung of its own if it is 10 % above the next rung
@@ -40,6 +41,8 @@ _LEVELS = (
     (61, 8355840, 139264, 480000, 696320),
     (62, 16711680, 139264, 800000, 696320),
 )
+_REORDERED = 2  # places by which the encoder moves a picture ahead of others at most
+_LONGEST_DELAY = 2  # seconds
 _REFERENCES = 4  # pictures that the decoder holds at most with the settings of the encoder
 
 
@@ -76,7 +79,13 @@ def _rendition(video: VideoSource, rung: int, frame_rate: Fraction, durations: S
         codecs=f"avc1.6400{_level(width, height, frame_rate, max_rate):02x}",
         bandwidth=_bandwidth(max_rate, frame_rate, durations),
         frame_rate=round(float(frame_rate), 3),
+        delay=_delay(video, frame_rate),
     )
+
+
+def _delay(video: VideoSource, frame_rate: Fraction) -> int:
+    """Ticks in which as many pictures are shown, or a bit more, as the encoder moves one ahead."""
+    return ceil(min(_REORDERED / frame_rate, Fraction(_LONGEST_DELAY)) * output_timescale(video.time_base))
 
 
 def _even(edge: Fraction | int) -> int:

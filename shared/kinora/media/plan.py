@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 AAC_FRAME = 1024  # samples in one AAC-LC frame (ISO/IEC 14496-3)
 OPUS_FRAME = 960  # samples in 20 ms at 48 kHz (RFC 6716)
 
@@ -74,7 +74,11 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """One rung in one codec, such as `r720_h264`. Rates are in bits per second; `codecs` is the RFC 6381 string."""
+    """One rung in one codec, such as `r720_h264`. Rates are in bits per second; `codecs` is the RFC 6381 string.
+
+    Times in the segments are later than in the presentation by `delay` ticks of the output's timescale, so that pictures can be
+    decoded in another order than they are shown; the edit list of the init segment takes the delay away.
+    """
 
     name: str
     codec: str
@@ -86,6 +90,7 @@ class Rendition:
     codecs: str
     bandwidth: int
     frame_rate: float
+    delay: int = 0
 
     @property
     def track(self) -> str:

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from fractions import Fraction
-from math import floor
 from typing import BinaryIO
 
 from kinora.errors import UnsupportedMedia
 from kinora.media.container import decoding
 from kinora.media.decode import SegmentDecoder
 from kinora.media.fragment import write_fragment
-from kinora.media.h264 import SegmentEncoder, init_segment, output_timescale
+from kinora.media.h264 import SegmentEncoder, init_segment
 from kinora.media.plan import Plan, Rendition, VideoSource
-from kinora.media.scale import ScalingChain, TimedPicture, deinterlace
+from kinora.media.scale import ScalingChain, deinterlace
+from kinora.media.video_clock import SegmentClock
 
 
 def init_segments(file: BinaryIO, plan: Plan) -> Iterator[tuple[str, bytes]]:  # noqa: ARG001 - a rendition that is copied will need it
@@ -57,7 +56,7 @@ def _encode(
     chain = ScalingChain(video, scaled)
     with SegmentDecoder(file, plan, video) as decoder:
         for n in numbers:
-            clock = _Clock(plan, video, n)
+            clock = SegmentClock(plan, video, n)
             with ExitStack() as stack, decoding():
                 encoders = [(one, stack.enter_context(SegmentEncoder(video, one))) for one in wanted]
                 pictures = decoder.pictures(n)
@@ -67,30 +66,7 @@ def _encode(
                         encoder.add(tick, scaled_picture)
                 made = [(one, encoder.finish()) for one, encoder in encoders]
             for one, samples in made:
-                yield one.track, n, write_fragment(n + 1, samples, clock.start, clock.end)
-
-
-class _Clock:
-    """Turns times of the source into ticks of the output: `origin` is 0, differences are kept exactly."""
-
-    def __init__(self, plan: Plan, video: VideoSource, n: int) -> None:
-        self._seconds = video.time_base
-        self._origin = plan.origin
-        self._timescale = output_timescale(video.time_base)
-        self.start = self._tick(plan.timeline[n])
-        self.end = self._tick(plan.timeline[n + 1])
-
-    def timed(self, pictures: Iterable[TimedPicture]) -> Iterator[TimedPicture]:
-        """Pictures with ticks; one that shares its time with the picture before it comes one tick later."""
-        last = self.start - 1
-        for pts, picture in pictures:
-            tick = max(self._tick(pts), last + 1)
-            if tick < self.end:
-                yield tick, picture
-                last = tick
-
-    def _tick(self, pts: int) -> int:
-        return floor((pts * self._seconds - self._origin) * self._timescale + Fraction(1, 2))
+                yield one.track, n, write_fragment(n + 1, samples, clock.start, clock.end, one.delay)
 
 
 def _video(plan: Plan) -> VideoSource:

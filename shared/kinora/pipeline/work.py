@@ -14,7 +14,7 @@ from kinora.services import Services
 from kinora.settings import Settings
 
 IMAGE_RECIPE_VERSION = 1
-VIDEO_RECIPE_VERSION = 1
+VIDEO_RECIPE_VERSION = 2
 REFUSED_RECIPE = "refused-1"
 
 ANNOUNCED = {JobState.PLAYABLE, JobState.READY, JobState.FAILED, JobState.CANCELED}

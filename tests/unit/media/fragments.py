@@ -36,7 +36,8 @@ class Segment:
     nal_types: list[int]
 
 
-def read_segment(data: bytes) -> Segment:
+def read_segment(data: bytes, delay: int = 0) -> Segment:
+    """`delay` is what the edit list of the header takes from presentation times."""
     traf = inside(data, b"moof", b"traf")
     (start,) = struct.unpack(">Q", inside(traf, b"tfdt")[4:])
     trun = inside(traf, b"trun")
@@ -51,7 +52,7 @@ def read_segment(data: bytes) -> Segment:
         start=start,
         end=decoded[-1],
         decoded=decoded[:-1],
-        presented=[time + row[3] for time, row in zip(decoded, rows, strict=False)],
+        presented=[time + row[3] - delay for time, row in zip(decoded, rows, strict=False)],
         is_sync=[not row[2] & 0x1_0000 for row in rows],
         nal_types=_nal_types(payload[: rows[0][1]]),
     )

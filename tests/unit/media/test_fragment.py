@@ -9,18 +9,22 @@ from tests.unit.media.fragments import boxes, read_segment
 
 
 @pytest.mark.parametrize(
-    ("presented", "decoded"),
+    ("presented", "delay", "decoded"),
     [
-        ([7], [7]),
-        ([0, 10, 25], [0, 10, 25]),
-        ([0, 40, 20, 10, 30], [0, 3, 6, 10, 30]),
-        ([0, 20, 10, 40, 30], [0, 5, 10, 20, 30]),
-        ([0, 2, 1], [0, 0, 1]),
+        ([7], 0, [7]),
+        ([0, 10, 25], 0, [0, 10, 25]),
+        ([0, 10, 25], 20, [0, 10, 25]),
+        ([0, 40, 20, 10, 30], 20, [0, 10, 20, 30, 40]),
+        ([0, 20, 10, 40, 30], 10, [0, 10, 20, 30, 40]),
+        ([0, 900, 500, 10, 600], 20, [0, 10, 29, 30, 620]),
+        ([0, 2, 1], 2, [0, 1, 2]),
+        ([0, 4, 2, 1, 3], 2, [0, 1, 2, 3, 4]),
     ],
 )
-def test_no_sample_is_decoded_after_it_is_shown(presented, decoded):
-    assert decode_times(presented) == decoded
-    assert all(before <= shown for before, shown in zip(decoded, presented, strict=True))
+def test_no_sample_is_decoded_later_than_the_delay_after_its_time(presented, delay, decoded):
+    assert decode_times(presented, delay) == decoded
+    assert all(time <= shown + delay for time, shown in zip(decoded, presented, strict=True))
+    assert decoded[0] == presented[0]
 
 
 def test_a_segment_covers_its_span_exactly():

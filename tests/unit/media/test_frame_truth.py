@@ -50,7 +50,7 @@ def test_every_rendition_shows_the_frames_of_the_source(name, tmp_path):
 
 
 def _check_segments(plan, rendition, parts, init):
-    segments = [read_segment(part) for part in parts]
+    segments = [read_segment(part, rendition.delay) for part in parts]
     assert all(before.end == after.start for before, after in pairwise(segments))
     seconds = [(cut * plan.probe.video.time_base - plan.origin) for cut in plan.timeline]
     timescale = int.from_bytes(inside(init, b"moov", b"trak", b"mdia", b"mdhd")[12:16])
@@ -60,7 +60,10 @@ def _check_segments(plan, rendition, parts, init):
         assert min(one.presented) == one.presented[0] == one.start
         assert max(one.presented) < one.end
         assert len(set(one.presented)) == len(one.presented)
-        assert one.presented == one.decoded
+        assert all(
+            decoded <= presented + rendition.delay for decoded, presented in zip(one.decoded, one.presented, strict=True)
+        )
+        assert all(before < after for before, after in pairwise(one.decoded))
         assert one.is_sync[0]
         assert 5 in one.nal_types
         assert len(parts[number]) * 8 / (seconds[number + 1] - seconds[number]) <= rendition.bandwidth

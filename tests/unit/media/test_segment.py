@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import struct
 from itertools import pairwise
 
 import av
@@ -32,7 +33,8 @@ def test_damage_leaves_every_segment_whole_and_the_same_every_time(name):
     plan = plan_file(file, clips.demuxer_of(clips.clip(name)))
     count = len(plan.timeline) - 1
     batch = {(track, n): data for track, n, data in segment.encode_batch(file, plan, 0, count)}
-    parts = [read_segment(batch["video/r96_h264", n]) for n in range(count)]
+    delay = plan.renditions[0].delay
+    parts = [read_segment(batch["video/r96_h264", n], delay) for n in range(count)]
     assert all(before.end == after.start for before, after in pairwise(parts))
     assert all(part.presented[0] == part.start for part in parts)
     for n in range(count):
@@ -71,12 +73,14 @@ def test_a_storage_failure_is_not_taken_for_damage():
     ("name", "timescale"), [("film", 24_000), ("film_mkv", 16_000), ("late_start_ts", 90_000), ("mjpeg_avi", 15_360)]
 )
 def test_init_segments_carry_the_sources_time_base_and_no_samples(name, timescale):
+    plan = plan_clip(name)
     with clips.clip(name).open("rb") as file:
-        for track, init in segment.init_segments(file, plan_clip(name)):
+        for track, init in segment.init_segments(file, plan):
             assert track.startswith("video/r")
             assert [kind for kind, _ in boxes(init)] == [b"ftyp", b"moov"]
             assert int.from_bytes(inside(init, b"moov", b"trak", b"mdia", b"mdhd")[12:16]) == timescale
-            assert b"edts" not in init
+            edits = inside(init, b"moov", b"trak", b"edts", b"elst")
+            assert edits[4:] == struct.pack(">IIiI", 1, 0, plan.renditions[0].delay, 1 << 16)
 
 
 def test_every_segment_fits_the_one_init_segment():
