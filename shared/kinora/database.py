@@ -11,29 +11,45 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from kinora.errors import InvalidInput, NoSpace, Unavailable
 
 BUSY_SECONDS = 30.0
 
-_Idle = dict[int, list[sqlite3.Connection]]
-_inherited: list[sqlite3.Connection] = []
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The tables of one room, whose names all begin with `{room}_`.
+
+    `statements` make what is missing and change nothing that is there. `version` rises with every change that does not fit
+    into tables made before: another column, another meaning of one. A new table or index is no such change.
+    """
+
+    room: str
+    version: int
+    statements: str
+
+
+_VERSIONS = "CREATE TABLE IF NOT EXISTS schema_versions (room TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID"
 
 
 class Database:
     """One SQLite file in WAL mode with the tables of `schema`, for any number of threads and processes.
 
-    A connection is lent to one user at a time and kept for the next. They are closed by `close`, at exit, or when this
-    object goes; those that a fork inherits are left alone, as SQLite demands.
+    A connection is lent to one user at a time and kept for the next. They are closed by `close`, at exit, when this object
+    goes, and before a fork: with an inherited one, SQLite believes that the child holds its parent's locks, and the file
+    ends up damaged. So nobody may fork while a block is open.
     """
 
-    def __init__(self, path: Path, schema: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
+    def __init__(self, path: Path, schema: Schema, *, busy_seconds: float = BUSY_SECONDS) -> None:
         self._path = path
         self._schema = schema
         self._busy_seconds = busy_seconds
-        self._idle: _Idle = {}
+        self._idle: list[sqlite3.Connection] = []
         self._finalizer = weakref.finalize(self, _close_all, self._idle)
+        _databases.add(self)
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -71,7 +87,7 @@ class Database:
 
     def _borrow(self) -> sqlite3.Connection:
         try:
-            return self._idle.setdefault(os.getpid(), []).pop()
+            return self._idle.pop()
         except IndexError:
             return self._open()
 
@@ -79,7 +95,7 @@ class Database:
         if connection.in_transaction:
             connection.close()
         else:
-            self._idle.setdefault(os.getpid(), []).append(connection)
+            self._idle.append(connection)
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -91,11 +107,28 @@ class Database:
             connection.row_factory = sqlite3.Row
             self._use_wal(connection)
             connection.execute("PRAGMA synchronous = FULL")  # NORMAL would lose acknowledged changes in a power cut
-            connection.executescript(self._schema)
+            connection.execute("PRAGMA foreign_keys = ON")
+            self._check_version(connection)
+            connection.executescript(self._schema.statements)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _check_version(self, connection: sqlite3.Connection) -> None:
+        """The version is written before the first table is made: tables without one come from before there were versions."""
+        schema = self._schema
+        connection.execute(_VERSIONS)
+        prefix = f"{schema.room}_*"
+        found = connection.execute(
+            "SELECT (SELECT version FROM schema_versions WHERE room = ?),"
+            " EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name GLOB ?)",
+            (schema.room, prefix),
+        ).fetchone()
+        if found[0] is None and not found[1]:
+            connection.execute("INSERT OR IGNORE INTO schema_versions VALUES (?, ?)", (schema.room, schema.version))
+        elif found[0] != schema.version:
+            raise _made_by_another_version(self._path, schema, found[0])
 
     def _use_wal(self, connection: sqlite3.Connection) -> None:
         """SQLite does not wait for a process that switches the same new file at this moment, so this does."""
@@ -109,6 +142,15 @@ class Database:
                 time.sleep(0.01)
             else:
                 return
+
+
+def _made_by_another_version(path: Path, schema: Schema, found: int | None) -> Unavailable:
+    """It may pass: the version that made the file can be started again, and messages wait for it."""
+    return Unavailable(
+        f"{path}: the tables {schema.room}_… have version {found}, not {schema.version}",
+        public_message=f"{path.name} was made by another version of Kinora. Go on with that version, or stop Kinora and move "
+        f"{path.name}* out of the data folder: the originals in it are then taken in again.",
+    )
 
 
 @contextmanager
@@ -131,11 +173,17 @@ def _roll_back(connection: sqlite3.Connection) -> None:
             connection.execute("ROLLBACK")
 
 
-def _close_all(idle: _Idle) -> None:
-    for pid, connections in list(idle.items()):
-        while connections:
-            connection = connections.pop()
-            if pid == os.getpid():
-                connection.close()
-            else:
-                _inherited.append(connection)
+def _close_all(idle: list[sqlite3.Connection]) -> None:
+    while idle:
+        idle.pop().close()
+
+
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _close_every_database() -> None:
+    for database in list(_databases):
+        database.close()
+
+
+os.register_at_fork(before=_close_every_database)

@@ -6,15 +6,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from kinora.database import Database
+from kinora.database import Database, Schema
 from kinora.errors import InvalidInput, NoSpace, Unavailable
 
 OPEN_FILES = Path("/proc/self/fd")
-SCHEMA = "CREATE TABLE IF NOT EXISTS notes (n INTEGER PRIMARY KEY, text TEXT UNIQUE);"
+TABLES = "CREATE TABLE IF NOT EXISTS notes_all (n INTEGER PRIMARY KEY, text TEXT UNIQUE);"
+SCHEMA = Schema("notes", 1, TABLES)
 
 
 @pytest.fixture
@@ -31,12 +34,12 @@ def database(path: Path) -> Iterator[Database]:
 
 def _write(database: Database, text: object) -> None:
     with database.write() as connection:
-        connection.execute("INSERT INTO notes (text) VALUES (?)", (text,))
+        connection.execute("INSERT INTO notes_all (text) VALUES (?)", (text,))
 
 
 def _count(database: Database) -> int:
     with database.read() as connection:
-        return int(connection.execute("SELECT count(*) FROM notes").fetchone()[0])
+        return int(connection.execute("SELECT count(*) FROM notes_all").fetchone()[0])
 
 
 def test_the_file_and_its_folder_are_made_at_the_first_use(database: Database, path: Path) -> None:
@@ -50,7 +53,7 @@ def test_the_file_and_its_folder_are_made_at_the_first_use(database: Database, p
 def test_a_block_that_raises_has_changed_nothing(database: Database) -> None:
     _write(database, "a")
     with pytest.raises(KeyError), database.write() as connection:
-        connection.execute("INSERT INTO notes (text) VALUES ('b')")
+        connection.execute("INSERT INTO notes_all (text) VALUES ('b')")
         raise KeyError
     assert _count(database) == 1
     _write(database, "c")
@@ -59,16 +62,16 @@ def test_a_block_that_raises_has_changed_nothing(database: Database) -> None:
 
 def test_a_reader_sees_one_state(database: Database) -> None:
     with database.read() as connection:
-        assert connection.execute("SELECT count(*) FROM notes").fetchone()[0] == 0
+        assert connection.execute("SELECT count(*) FROM notes_all").fetchone()[0] == 0
         _write(database, "a")
-        assert connection.execute("SELECT count(*) FROM notes").fetchone()[0] == 0
+        assert connection.execute("SELECT count(*) FROM notes_all").fetchone()[0] == 0
     assert _count(database) == 1
 
 
 def test_who_waits_too_long_for_a_writer_is_told_to_come_again(database: Database, path: Path) -> None:
     _write(database, "a")
     with Database(path, SCHEMA).write() as connection:
-        connection.execute("INSERT INTO notes (text) VALUES ('b')")
+        connection.execute("INSERT INTO notes_all (text) VALUES ('b')")
         with pytest.raises(Unavailable, match="locked"):
             _write(database, "c")
         assert _count(database) == 1
@@ -77,7 +80,7 @@ def test_who_waits_too_long_for_a_writer_is_told_to_come_again(database: Databas
 
 
 def test_a_full_disk_is_no_space_and_passes(path: Path) -> None:
-    database = Database(path, SCHEMA + "PRAGMA max_page_count = 8;")
+    database = Database(path, replace(SCHEMA, statements=TABLES + "PRAGMA max_page_count = 8;"))
     _write(database, "kept")
     with pytest.raises(NoSpace, match="full"):
         _write(database, "x" * 100_000)
@@ -138,11 +141,11 @@ def test_a_forked_child_uses_connections_of_its_own(path: Path) -> None:
     code = f"""
 import os, sys, warnings
 from pathlib import Path
-from kinora.database import Database
+from kinora.database import Database, Schema
 database = Database(Path(sys.argv[1]), {SCHEMA!r})
 def write(text):
     with database.write() as connection:
-        connection.execute("INSERT INTO notes (text) VALUES (?)", (text,))
+        connection.execute("INSERT INTO notes_all (text) VALUES (?)", (text,))
 write("parent")
 child = os.fork()
 write("child" if child == 0 else "parent again")
@@ -158,3 +161,49 @@ if child:
     with database.read() as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     database.close()
+
+
+def test_tables_of_another_version_are_refused_in_words_and_left_alone(database: Database, path: Path) -> None:
+    _write(database, "kept")
+    for other in (replace(SCHEMA, version=2), replace(SCHEMA, version=0)):
+        with pytest.raises(Unavailable, match="notes_… have version 1, not") as caught:
+            _count(Database(path, other))
+        assert "kinora.db was made by another version of Kinora" in caught.value.public_message
+    assert _count(database) == 1
+    assert _count(Database(path, SCHEMA)) == 1
+
+
+def test_tables_from_before_there_were_versions_are_refused(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(TABLES)
+    with pytest.raises(Unavailable, match="version None"):
+        _count(Database(path, SCHEMA))
+
+
+def test_rooms_of_one_file_have_versions_of_their_own(database: Database, path: Path) -> None:
+    _write(database, "a")
+    books = Database(path, Schema("books", 7, "CREATE TABLE IF NOT EXISTS books_all (n INTEGER)"))
+    with books.write() as connection:
+        connection.execute("INSERT INTO books_all VALUES (1)")
+    books.close()
+    assert _count(Database(path, SCHEMA)) == 1
+
+
+def test_a_new_table_of_the_same_version_is_made_in_an_old_file(database: Database, path: Path) -> None:
+    _write(database, "a")
+    later = Database(path, replace(SCHEMA, statements=TABLES + "CREATE TABLE IF NOT EXISTS notes_tags (n INTEGER);"))
+    with later.write() as connection:
+        connection.execute("INSERT INTO notes_tags SELECT n FROM notes_all")
+    assert _count(later) == 1
+    later.close()
+
+
+def test_a_creation_that_was_killed_is_finished_at_the_next_opening(path: Path) -> None:
+    path.parent.mkdir()
+    broken = replace(SCHEMA, statements=TABLES + "CREATE TABLE nonsense;")
+    with pytest.raises(Unavailable):
+        _count(Database(path, broken))
+    with pytest.raises(Unavailable):
+        _count(Database(path, replace(SCHEMA, statements="CREATE TABLE nonsense;")))
+    assert _count(Database(path, SCHEMA)) == 0

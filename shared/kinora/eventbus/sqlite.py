@@ -10,11 +10,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kinora.database import Database
+from kinora.database import Database, Schema
 from kinora.model import Event
 
 KEEP_SECONDS = 7 * 86_400
-_SCHEMA = """
+_SCHEMA = Schema(
+    room="bus",
+    version=1,
+    statements="""
 CREATE TABLE IF NOT EXISTS bus_events (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -24,7 +27,8 @@ CREATE TABLE IF NOT EXISTS bus_events (
     published_at REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS bus_events_by_age ON bus_events (published_at);
-"""
+""",
+)
 
 
 class SqliteEventBus:

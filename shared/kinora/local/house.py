@@ -86,6 +86,7 @@ class House:
         return tuple(worker.pid for worker in self._workers if worker.pid is not None)
 
     def __enter__(self) -> Self:
+        self.services.catalog.check()
         for spec in self._plan.queues:
             self._queues.declare(spec)
         self._queues.release_all()

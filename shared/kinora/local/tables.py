@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kinora.database import Database
+from kinora.database import Database, Schema
 
-_SCHEMA = """
+_SCHEMA = Schema(
+    room="local",
+    version=1,
+    statements="""
 CREATE TABLE IF NOT EXISTS local_files (
     key TEXT PRIMARY KEY,
     signature TEXT NOT NULL,
@@ -31,7 +34,8 @@ CREATE TABLE IF NOT EXISTS local_schedules (
     name TEXT PRIMARY KEY,
     due_at REAL NOT NULL
 );
-"""
+""",
+)
 
 
 def open_tables(database: Path) -> Database:

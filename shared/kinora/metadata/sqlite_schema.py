@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-SCHEMA = """
-PRAGMA foreign_keys = ON;
+from kinora.database import Schema
 
+SCHEMA = Schema(
+    room="metadata",
+    version=1,
+    statements="""
 CREATE TABLE IF NOT EXISTS metadata_blobs (
     hash TEXT PRIMARY KEY,
     size INTEGER NOT NULL,
@@ -107,4 +110,5 @@ CREATE TABLE IF NOT EXISTS metadata_leases (
     owner TEXT NOT NULL,
     until REAL NOT NULL
 ) WITHOUT ROWID, STRICT;
-"""
+""",
+)

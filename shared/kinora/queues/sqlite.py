@@ -13,12 +13,15 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from kinora.database import Database
+from kinora.database import Database, Schema
 from kinora.queues.base import Message, QueueDepth, QueueName, QueueSpec
 from kinora.queues.bodies import check_timeout, encoded
 from kinora.settings import Settings
 
-_SCHEMA = """
+_SCHEMA = Schema(
+    room="queue",
+    version=1,
+    statements="""
 CREATE TABLE IF NOT EXISTS queue_specs (
     name TEXT PRIMARY KEY,
     visibility_timeout INTEGER NOT NULL,
@@ -40,7 +43,8 @@ CREATE TABLE IF NOT EXISTS queue_messages (
 );
 CREATE INDEX IF NOT EXISTS queue_messages_by_turn ON queue_messages (queue, visible_at, position);
 CREATE UNIQUE INDEX IF NOT EXISTS queue_messages_by_receipt ON queue_messages (receipt) WHERE receipt IS NOT NULL;
-"""
+""",
+)
 MOST_FORGIVEN = 10  # receives of one message that end because its receiver was killed, before they count as its own fault
 
 
