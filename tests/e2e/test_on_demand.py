@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -94,3 +96,19 @@ def test_the_far_end_can_be_watched_while_everything_is_encoded(tmp_path):
             address = f"/stream/{job['hash']}/video/r240_h264/seg_{n}.m4s"
             answers = list(threads.map(lambda _: kinora.client.get(address).content, range(8)))
             assert set(answers) == {segment.encode(file, plan, "r240_h264", n)}
+
+
+def test_kinora_stops_at_once_although_viewers_wait(tmp_path):
+    original = looped(tmp_path / "long.mp4", 30)
+    with ThreadPoolExecutor(6) as threads:
+        with kinora_up(tmp_path / "kinora", KINORA_ENCODE="on_demand") as kinora:
+            key = kinora.upload("long.mp4", original.read_bytes())
+            address = f"/stream/{kinora.wait_for(key, 'playable')['hash']}/video/r720_h264/seg_{{}}.m4s"
+            waiting = [threads.submit(kinora.client.get, address.format(n)) for n in range(10, 16)]
+            while not any((kinora.data / "media").rglob("r720_h264/seg_*.m4s")):
+                time.sleep(0.05)
+            os.kill(kinora.pid, signal.SIGTERM)
+            begun = time.monotonic()
+            answers = [one.result().status_code for one in waiting]
+            assert time.monotonic() - begun < 2
+        assert {503} <= set(answers) <= {200, 503}

@@ -10,6 +10,7 @@ import signal
 import socket
 import threading
 from pathlib import Path
+from types import FrameType
 
 from kinora.errors import Unavailable
 from kinora.local.context import Context
@@ -112,12 +113,17 @@ def _serve(house: House, listener: socket.socket, *, verbose: bool) -> None:
         timeout_graceful_shutdown=2,
         server_header=False,
     )
-    server = uvicorn.Server(config)
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            threading.Thread(target=house.stop_segments).start()  # whoever waits for a segment would hold up the end
+            super().handle_exit(sig, frame)
+
+    server = Server(config)
 
     # uvicorn raises the signal that ended it once more for whoever handled it before: that is us, and we go on to clean up.
     def stop(_number: int, _frame: object) -> None:
         server.should_exit = True
-        threading.Thread(target=house.stop_segments).start()  # a handler must not wait for locks
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
