@@ -81,6 +81,13 @@ def picture_formats(raw: str) -> tuple[str, ...]:
     return formats
 
 
+def codecs(raw: str) -> tuple[str, ...]:
+    names = words(raw)
+    if names not in {("h264",), ("h264", "av1")}:
+        raise ValueError("must be h264 or h264,av1")
+    return names
+
+
 def audio_codecs(raw: str) -> tuple[str, ...]:
     codecs = words(raw)
     if codecs not in {("aac",), ("aac", "opus")}:

@@ -14,6 +14,7 @@ from kinora.errors import InvalidSetting
 from kinora.model import Scope
 from kinora.setting_values import (
     audio_codecs,
+    codecs,
     filled,
     flag,
     non_negative,
@@ -107,6 +108,7 @@ class Settings:
     allow_svg: bool = setting(flag, "false", "Whether SVG is accepted (it is rasterised, never served).")
 
     ladder: tuple[int, ...] = setting(rungs, "1080,720,480,360,240", "Short edges of the renditions in pixels, largest first.")
+    codecs: tuple[str, ...] = setting(codecs, "h264", "Codecs of each rendition: h264, or h264,av1.")
     audio_codecs: tuple[str, ...] = setting(audio_codecs, "aac", "Codecs of each sound track: aac, or aac,opus.")
     encode: str = setting(
         one_of("eager", "on_demand"), "eager", "Whether all segments are encoded after an upload, or those that are watched."

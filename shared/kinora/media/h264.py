@@ -12,12 +12,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import av
 from av.codec.context import Flags
+from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
+from av.video.stream import VideoStream
 
 from kinora.media.colour import rendition_colour
 from kinora.media.fragment import Sample, with_delay
@@ -39,10 +41,7 @@ class SegmentEncoder:
 
     def __init__(self, video: VideoSource, rendition: Rendition) -> None:
         self._time_base = Fraction(1, output_timescale(video.time_base))
-        self._codec: VideoCodecContext = av.CodecContext.create("libx264", "w")
-        _configure(self._codec, video, rendition)
-        self._codec.flags |= Flags.global_header
-        self._codec.options = _options(rendition)
+        self._codec = self._open(video, rendition)
         self._samples: list[Sample] = []
         self._worker = ThreadPoolExecutor(max_workers=1)
         self._pending: deque[Future[None]] = deque()
@@ -72,22 +71,38 @@ class SegmentEncoder:
 
     def _encode(self, picture: VideoFrame | None) -> None:
         packets = self._codec.encode(picture)
-        self._samples += [Sample(packet.pts or 0, packet.is_keyframe, bytes(packet)) for packet in packets]
+        self._samples += [self._sample(packet) for packet in packets]
+
+    def _open(self, video: VideoSource, rendition: Rendition) -> VideoCodecContext:
+        codec: VideoCodecContext = av.CodecContext.create("libx264", "w")
+        configure(codec, video, rendition)
+        codec.flags |= Flags.global_header
+        codec.options = _options(rendition)
+        return codec
+
+    def _sample(self, packet: Packet[Any]) -> Sample:
+        return Sample(packet.pts or 0, packet.is_keyframe, bytes(packet))
 
 
 def init_segment(video: VideoSource, rendition: Rendition) -> bytes:
     """The CMAF header (`ftyp`, `moov`) that fits every segment of `rendition` (ISO/IEC 23000-19 §7.3)."""
+    return with_delay(write_header("libx264", _options(rendition), video, rendition), rendition.delay)
+
+
+def write_header(encoder: str, options: dict[str, Any], video: VideoSource, rendition: Rendition) -> bytes:
+    """The header as FFmpeg writes it for that encoder of its own."""
     target = io.BytesIO()
     timescale = str(output_timescale(video.time_base))
     muxing = {"movflags": _MOVFLAGS, "use_editlist": "0", "video_track_timescale": timescale, "fflags": "+bitexact"}
     with av.open(target, "w", format="mp4", container_options=muxing) as container:
-        stream = container.add_stream("libx264", options=_options(rendition))
-        _configure(stream.codec_context, video, rendition)
+        stream = cast("VideoStream", container.add_stream(encoder, options=options))
+        configure(stream.codec_context, video, rendition)
         container.start_encoding()
-        return with_delay(target.getvalue(), rendition.delay)
+        return target.getvalue()
 
 
-def _configure(codec: VideoCodecContext, video: VideoSource, rendition: Rendition) -> None:
+def configure(codec: VideoCodecContext, video: VideoSource, rendition: Rendition) -> None:
+    """Size, clock and colours of `rendition`: what does not depend on the codec."""
     colour = rendition_colour(video)
     codec.width, codec.height, codec.pix_fmt = rendition.width, rendition.height, "yuv420p"
     codec.sample_aspect_ratio = Fraction(1)

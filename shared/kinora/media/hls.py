@@ -80,7 +80,8 @@ def _subtitle_playlist(plan: Plan) -> str:
 def multivariant_playlist(plan: Plan, measured: Measured = _NOTHING) -> str:
     """The multivariant playlist. The variant that players start with stands first: the best up to 2.5 Mb/s, or the lowest.
 
-    The others follow from the best to the lowest; then the same with surround sound, where there is some. Rates are the plan's
+    The others follow from the best to the lowest, those in AV1 after those in H.264, which everything plays; then the same with
+    surround sound, where there is some. Rates are the plan's
     bounds until they are `measured`.
     """
     plan = with_measured_peaks(plan, measured)
@@ -134,8 +135,9 @@ def _target(durations: Iterable[int]) -> int:
 
 
 def _start_first(renditions: Sequence[Rendition]) -> list[Rendition]:
-    falling = sorted(renditions, key=lambda one: -one.bandwidth)
-    start = next((one for one in falling if one.bandwidth <= _START_RATE), falling[-1])
+    falling = sorted(renditions, key=lambda one: (one.codec != "h264", -one.bandwidth))
+    common = [one for one in falling if one.codec == "h264"]
+    start = next((one for one in common if one.bandwidth <= _START_RATE), common[-1])
     return [start, *(one for one in falling if one is not start)]
 
 

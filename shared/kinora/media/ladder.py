@@ -6,6 +6,7 @@ Nothing is upscaled; every size is even; the declared BANDWIDTH holds for every 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor
 
@@ -13,6 +14,9 @@ from kinora.media.plan import Rendition, VideoSource
 from kinora.media.video_clock import output_timescale
 
 CRF = 23
+AV1_CRF = 35
+_AV1_PART = Fraction(7, 10)  # of H.264's rate that AV1 may take at most
+_SMALLEST_AV1 = 16  # pixels
 _OWN_SIZE_MARGIN = Fraction(11, 10)  # a source is worth a rung of its own if it is 10 % above the next rung
 _REFERENCE_RATE = 6_000_000  # bits per second that 1920×1080 at 30 frames per second may take
 _REFERENCE_PIXELS = 1920 * 1080
@@ -51,6 +55,23 @@ def choose_renditions(
 ) -> tuple[Rendition, ...]:
     """The renditions from the largest down. `rungs` are short edges in pixels, `durations` the segments' in seconds."""
     return tuple(_rendition(video, rung, frame_rate, durations) for rung in _short_edges(video, rungs))
+
+
+def in_av1(rendition: Rendition, durations: Sequence[Fraction]) -> Rendition | None:
+    """The same rung in AV1, for less; its `codecs` are the encoder's to say. None if it is too small for that codec."""
+    if min(rendition.width, rendition.height) < _SMALLEST_AV1:
+        return None
+    max_rate = max(int(rendition.max_rate * _AV1_PART), _LOWEST_RATE)
+    return replace(
+        rendition,
+        name=rendition.name.replace("_h264", "_av1"),
+        codec="av1",
+        crf=AV1_CRF,
+        max_rate=max_rate,
+        buffer_size=int(max_rate * _FULLEST_BUFFER / 2),
+        bandwidth=_bandwidth(max_rate, Fraction(rendition.frame_rate), durations),
+        delay=0,
+    )
 
 
 def _short_edges(video: VideoSource, rungs: Sequence[int]) -> list[int]:

@@ -12,8 +12,9 @@ from typing import BinaryIO
 
 from kinora.errors import CorruptMedia, LimitExceeded
 from kinora.media import audio
+from kinora.media.av1 import with_true_codecs
 from kinora.media.index import PictureTime, read_picture_times
-from kinora.media.ladder import choose_renditions
+from kinora.media.ladder import choose_renditions, in_av1
 from kinora.media.plan import PLAN_VERSION, Plan, Probe, Rendition, VideoSource
 from kinora.media.probe import probe
 from kinora.media.subtitles import plan_subtitles
@@ -31,6 +32,7 @@ def make_plan(
     ladder: Sequence[int],
     max_duration: int,
     max_pixels: int,
+    codecs: Sequence[str] = ("h264",),
     audio_codecs: Sequence[str] = ("aac",),
 ) -> Plan:
     """Plan the original. `ladder` are short edges in pixels, `max_duration` is in seconds, `max_pixels` width by height.
@@ -52,6 +54,8 @@ def make_plan(
     if found.video is not None and found.video.frame_rate is not None:
         lengths = durations(timeline.cuts, found.video.time_base)
         renditions = choose_renditions(found.video, found.video.frame_rate, ladder, lengths)
+        if "av1" in codecs:
+            renditions += _in_av1(found.video, renditions, lengths)
     return Plan(
         version=PLAN_VERSION,
         hash=content_hash,
@@ -64,6 +68,11 @@ def make_plan(
         entries=timeline.entries,
         subtitles=plan_subtitles(file, demuxer),
     )
+
+
+def _in_av1(video: VideoSource, renditions: Sequence[Rendition], durations: Sequence[Fraction]) -> tuple[Rendition, ...]:
+    twins = (in_av1(one, durations) for one in renditions)
+    return tuple(with_true_codecs(video, twin) for twin in twins if twin)
 
 
 def _check_limits(video: VideoSource | None, duration: float, max_duration: int, max_pixels: int) -> None:

@@ -7,23 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from fractions import Fraction
 from typing import BinaryIO
 
 from kinora.errors import UnsupportedMedia
+from kinora.media import av1
 from kinora.media.container import decoding
 from kinora.media.decode import SegmentDecoder
 from kinora.media.fragment import write_fragment
 from kinora.media.h264 import SegmentEncoder, init_segment
 from kinora.media.plan import Plan, Rendition, VideoSource
 from kinora.media.scale import ScalingChain, deinterlace
-from kinora.media.video_clock import SegmentClock
+from kinora.media.video_clock import SegmentClock, output_timescale
 
 
 def init_segments(file: BinaryIO, plan: Plan) -> Iterator[tuple[str, bytes]]:  # noqa: ARG001 - a rendition that is copied will need it
     """The header of every rendition as (track, bytes); each fits all segments of its rendition."""
     for rendition in plan.renditions:
         with decoding():
-            yield rendition.track, init_segment(_video(plan), rendition)
+            header = av1.init_segment if rendition.codec == "av1" else init_segment
+            yield rendition.track, header(_video(plan), rendition)
 
 
 def encode(file: BinaryIO, plan: Plan, rendition: str, n: int) -> bytes:
@@ -31,11 +34,10 @@ def encode(file: BinaryIO, plan: Plan, rendition: str, n: int) -> bytes:
 
     Raises CorruptMedia if the original cannot be read.
     """
-    names = [one.name for one in plan.renditions]
-    if rendition not in names or not 0 <= n < len(plan.timeline) - 1:
+    wanted = [one for one in plan.renditions if one.name == rendition]
+    if not wanted or not 0 <= n < len(plan.timeline) - 1:
         raise KeyError(f"{rendition}/{n}")
-    rung = names.index(rendition)
-    ((_, _, data),) = _encode(file, plan, range(n, n + 1), plan.renditions[: rung + 1], plan.renditions[rung:][:1])
+    ((_, _, data),) = _encode(file, plan, range(n, n + 1), wanted)
     return data
 
 
@@ -46,27 +48,47 @@ def encode_batch(file: BinaryIO, plan: Plan, first: int, stop: int) -> Iterator[
     """
     if not 0 <= first <= stop <= len(plan.timeline) - 1:
         raise KeyError(f"segments {first} to {stop}")
-    yield from _encode(file, plan, range(first, stop), plan.renditions, plan.renditions)
+    yield from _encode(file, plan, range(first, stop), plan.renditions)
 
 
 def _encode(
-    file: BinaryIO, plan: Plan, numbers: Iterable[int], scaled: Sequence[Rendition], wanted: Sequence[Rendition]
+    file: BinaryIO, plan: Plan, numbers: Iterable[int], wanted: Sequence[Rendition]
 ) -> Iterator[tuple[str, int, bytes]]:
     video = _video(plan)
-    chain = ScalingChain(video, scaled)
+    rungs = _rungs(plan, wanted)
+    chain = ScalingChain(video, list(rungs.values()))
     with SegmentDecoder(file, plan, video) as decoder:
         for n in numbers:
             clock = SegmentClock(plan, video, n)
             with ExitStack() as stack, decoding():
-                encoders = [(one, stack.enter_context(SegmentEncoder(video, one))) for one in wanted]
+                encoders = [(one, stack.enter_context(_encoder(video, one))) for one in wanted]
                 pictures = decoder.pictures(n)
                 for tick, picture in clock.timed(deinterlace(pictures) if video.interlaced else pictures):
-                    rendered = chain.render(picture)[-len(wanted) :]
-                    for (_, encoder), scaled_picture in zip(encoders, rendered, strict=True):
-                        encoder.add(tick, scaled_picture)
+                    rendered = dict(zip(rungs, chain.render(picture), strict=True))
+                    for one, encoder in encoders:
+                        encoder.add(tick, rendered[one.width, one.height])
                 made = [(one, encoder.finish()) for one, encoder in encoders]
+            seconds = Fraction(clock.end - clock.start, output_timescale(video.time_base))
             for one, samples in made:
-                yield one.track, n, write_fragment(n + 1, samples, clock.start, clock.end, one.delay)
+                again = av1.coarser(one, samples, seconds)
+                if again:
+                    yield from _encode(file, plan, [n], [again])
+                else:
+                    yield one.track, n, write_fragment(n + 1, samples, clock.start, clock.end, one.delay)
+
+
+def _rungs(plan: Plan, wanted: Sequence[Rendition]) -> dict[tuple[int, int], Rendition]:
+    """By size, from the top of the ladder down to the smallest one wanted, the first rendition of each."""
+    rungs: dict[tuple[int, int], Rendition] = {}
+    for one in plan.renditions:
+        rungs.setdefault((one.width, one.height), one)
+    sizes = list(rungs)
+    lowest = max(sizes.index((one.width, one.height)) for one in wanted)
+    return {size: rungs[size] for size in sizes[: lowest + 1]}
+
+
+def _encoder(video: VideoSource, rendition: Rendition) -> SegmentEncoder:
+    return av1.Av1SegmentEncoder(video, rendition) if rendition.codec == "av1" else SegmentEncoder(video, rendition)
 
 
 def _video(plan: Plan) -> VideoSource:

@@ -10,7 +10,8 @@ from kinora.pipeline.side_stages import side_tasks
 from kinora.queues.base import QueueName
 from kinora.services import Services
 
-CPU_SECONDS_PER_PIXEL = 2.4e-8  # x264 veryfast with its scaling and decoding; measured, see benchmarks
+# x264 veryfast with its scaling and decoding, SVT-AV1 with the attempts that come out too large; measured, see benchmarks
+CPU_SECONDS_PER_PIXEL = {"h264": 2.4e-8, "av1": 3e-8}
 AUDIO_SEGMENTS_PER_TASK = 150
 _FIRST = 2  # encode tasks that come before everything else
 
@@ -56,6 +57,6 @@ def batches(numbers: Sequence[int], longest: int, start: int | None = None) -> I
 def _segments_per_task(plan: Plan, task_seconds: int) -> int:
     if not plan.renditions or plan.probe.video is None:
         return 1
-    pixels_per_second = sum(one.width * one.height * one.frame_rate for one in plan.renditions)
+    cost = sum(one.width * one.height * one.frame_rate * CPU_SECONDS_PER_PIXEL[one.codec] for one in plan.renditions)
     seconds = float((plan.timeline[-1] - plan.timeline[0]) * plan.probe.video.time_base) / (len(plan.timeline) - 1)
-    return max(1, int(task_seconds / max(pixels_per_second * seconds * CPU_SECONDS_PER_PIXEL, 1e-6)))
+    return max(1, int(task_seconds / max(cost * seconds, 1e-6)))

@@ -74,7 +74,8 @@ def make_first_segments(services: Services, job: Job, task: Mapping[str, object]
     del task, remaining
     plan = load_plan(services, job.hash)
     tracks = [one.track for one in plan.audio_tracks if one.default or not plan.renditions]
-    for track in [*tracks, *(one.track for one in plan.renditions[-1:])]:
+    lowest = [one.track for one in plan.renditions if one.codec == "h264"][-1:]
+    for track in [*tracks, *lowest]:
         for n in range(min(FIRST_SEGMENTS, plan.segment_count(track))):
             make_segment(services, job.hash, track, n)
     update(services, job.id, _waiting)

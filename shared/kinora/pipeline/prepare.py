@@ -77,6 +77,7 @@ def _agree_on_plan(services: Services, job: Job, original: BinaryIO) -> Plan:
             ladder=settings.ladder,
             max_duration=settings.max_duration,
             max_pixels=settings.max_pixels,
+            codecs=settings.codecs,
             audio_codecs=settings.audio_codecs,
         )
         return store_plan(services, plan)

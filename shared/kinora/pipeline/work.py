@@ -32,7 +32,7 @@ def recipe_of(settings: Settings, kind: Kind) -> str:
         return _recipe("image", IMAGE_RECIPE_VERSION, [variants, settings.image_formats, settings.image_quality])
     if kind is Kind.OTHER:
         return REFUSED_RECIPE
-    return _recipe("video", VIDEO_RECIPE_VERSION, [settings.ladder, settings.audio_codecs])
+    return _recipe("video", VIDEO_RECIPE_VERSION, [settings.ladder, settings.codecs, settings.audio_codecs])
 
 
 def _recipe(name: str, version: int, parameters: object) -> str:
