@@ -62,9 +62,12 @@ def _address(data: Path) -> str:
     deadline = time.perf_counter() + DEADLINE
     while time.perf_counter() < deadline:
         try:
-            return str(json.loads((data / "run.json").read_text())["url"])
+            url = json.loads((data / "run.json").read_text())["url"]
         except (FileNotFoundError, ValueError):
-            time.sleep(0.05)
+            url = None
+        if url:
+            return str(url)
+        time.sleep(0.05)
     raise TimeoutError("the instance did not start")
 
 
