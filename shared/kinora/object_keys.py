@@ -110,6 +110,10 @@ def sheet_path(sheet: int) -> str:
     return f"storyboard/sheet_{sheet}.jpg"
 
 
+def proxy_path(rendition: str) -> str:
+    return f"proxy/{rendition}.mp4"
+
+
 def media_type_of(key: str) -> str:
     """The media type that Kinora declares for a stored object, from its extension alone."""
     extension = key.rsplit(".", 1)[-1].lower() if "." in key else ""

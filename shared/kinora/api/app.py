@@ -7,6 +7,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from kinora import __version__
 from kinora.api.access import Access, needs_api_key
+from kinora.api.exports import exports_router
 from kinora.api.health import health_router
 from kinora.api.jobs import jobs_router
 from kinora.api.limits import AnswerLimits
@@ -41,6 +42,7 @@ def create_app(services: Services) -> FastAPI:
     protected = needs_api_key(access)
     app.include_router(jobs_router(services, links), dependencies=protected)
     app.include_router(media_router(services, links), dependencies=protected)
+    app.include_router(exports_router(services, links), dependencies=protected)
     app.include_router(uploads_router(services, links), dependencies=protected)
     app.include_router(page_router())
     app.add_middleware(AnswerLimits)

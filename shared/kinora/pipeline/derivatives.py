@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import BinaryIO
+
 from kinora.errors import NotFound
 from kinora.model import Derivative, Job, Scope
 from kinora.object_keys import media_type_of
@@ -13,7 +15,7 @@ def store_derivative(
     job: Job,
     name: str,
     key: str,
-    data: bytes,
+    data: bytes | BinaryIO,
     *,
     width: int | None = None,
     height: int | None = None,
@@ -23,14 +25,14 @@ def store_derivative(
 
     Raises NotFound if the blob was removed meanwhile (the object is then taken back), StaleState while it is being collected.
     """
-    services.storage.put(Scope.MEDIA, key, data)
+    stored = services.storage.put(Scope.MEDIA, key, data)
     derivative = Derivative(
         hash=job.hash,
         name=name,
         key=key,
         recipe=job.recipe,
         media_type=media_type_of(key),
-        size=len(data),
+        size=stored.size,
         created_at=services.clock(),
         width=width,
         height=height,

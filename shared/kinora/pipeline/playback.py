@@ -18,12 +18,13 @@ _I_FRAMES = re.compile(r"video/[A-Za-z0-9_-]{1,64}/iframes\.m3u8")
 _FILES = frozenset({"master.m3u8", "cover.jpg", "preview.webp", "preview.gif", STORYBOARD_PATH, "waveform.json"})
 _TEXT = re.compile(r"(subtitles/[A-Za-z0-9_-]{1,64})/(?:playlist\.m3u8|seg_0\.vtt)")
 _SHEET = re.compile(r"storyboard/sheet_(0|[1-9][0-9]{0,3})\.jpg")
+_EXPORT = re.compile(r"(?:proxy/[A-Za-z0-9_-]{1,64}|moments/[0-9a-f]{32}/v[1-9][0-9]{0,8})\.mp4")
 _LOOK_SECONDS = 0.1  # between two looks for what somebody else is making
 
 
 def stream_key(content_hash: str, path: str) -> str:
     """The key of a file that viewers may ask for; raises NotFound for anything else, so that nothing else can be read."""
-    is_known = path in _FILES or any(files.fullmatch(path) for files in (_TRACK_FILE, _I_FRAMES, _TEXT, _SHEET))
+    is_known = path in _FILES or any(files.fullmatch(path) for files in (_TRACK_FILE, _I_FRAMES, _TEXT, _SHEET, _EXPORT))
     if not is_hash(content_hash) or not is_known:
         raise NotFound(f"no stream file {path!r}")
     return video_key(content_hash, path)

@@ -7,7 +7,7 @@ from kinora.model import Scope
 from kinora.object_keys import init_path, segment_path, video_key
 from kinora.observability import logger
 from kinora.services import Services
-from kinora.storage.base import PutMode
+from kinora.storage.base import PutMode, Reader
 
 
 def store_segment(services: Services, content_hash: str, track: str, n: int | None, data: bytes) -> None:
@@ -24,6 +24,11 @@ def is_stored(services: Services, content_hash: str, track: str, n: int | None) 
     except NotFound:
         return False
     return True
+
+
+def open_segment(services: Services, content_hash: str, track: str, n: int | None) -> Reader:
+    """Raises NotFound if it is not stored."""
+    return services.storage.open(Scope.MEDIA, _key(content_hash, track, n))
 
 
 def _key(content_hash: str, track: str, n: int | None) -> str:

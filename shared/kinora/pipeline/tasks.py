@@ -11,7 +11,7 @@ from typing import Protocol
 
 from kinora.errors import InvalidEvent, KinoraError, NotFound
 from kinora.events import QueueRecord
-from kinora.model import Failure, Job, StageName
+from kinora.model import Failure, Job, JobState, StageName
 from kinora.observability import logger
 from kinora.pipeline.side_stages import SIDE_STAGES, fail_side_stage
 from kinora.pipeline.work import fail, failure_of
@@ -32,6 +32,7 @@ _TASKS = {
     "encode": "kinora.pipeline.encode:encode_video",
     "first": "kinora.pipeline.on_demand:make_first_segments",
     "poster": "kinora.pipeline.poster:make_cover",
+    "proxy": "kinora.pipeline.proxy:make_proxy",
     "preview": "kinora.pipeline.preview:make_preview",
     "storyboard": "kinora.pipeline.storyboard:make_storyboard",
     "subtitles": "kinora.pipeline.subtitles:make_texts",
@@ -44,6 +45,7 @@ _STAGES = {
     "encode": StageName.VIDEO,
     **{stage.value: stage for stage in SIDE_STAGES},
 }
+_ON_REQUEST = {"proxy"}  # also asked for when the job is over, which does not fail with them
 _EXHAUSTED = Failure("exhausted", "The work was tried several times and never came to an end.")
 
 
@@ -76,7 +78,7 @@ def run_task(services: Services, record: QueueRecord, remaining: Remaining) -> N
         _give_up(services, job, task, _EXHAUSTED)
         raise KinoraError(f"task exhausted: {task}")
     try:
-        if not job.state.is_final:
+        if not job.state.is_final or (_is_on_request(task) and job.state is not JobState.CANCELED):
             _performer(task)(services, job, task, remaining)
     except KinoraError as error:
         if not error.retryable:
@@ -99,6 +101,10 @@ def _performer(task: Mapping[str, object]) -> Perform:
     return perform
 
 
+def _is_on_request(task: Mapping[str, object]) -> bool:
+    return task.get("task") in _ON_REQUEST
+
+
 def _note_attempt(services: Services, record: QueueRecord, job: Job, error: BaseException) -> None:
     if record.receive_count >= services.settings.max_attempts:
         _give_up(services, job, record.body, failure_of(error))
@@ -107,7 +113,9 @@ def _note_attempt(services: Services, record: QueueRecord, job: Job, error: Base
 def _give_up(services: Services, job: Job, task: Mapping[str, object], failure: Failure) -> None:
     """Fail the job, or only the stage where playback does not depend on it."""
     stage = _STAGES.get(str(task.get("task")))
-    if stage in SIDE_STAGES:
+    if _is_on_request(task):
+        logger.error("export failed", extra={"task": task, "code": failure.code})
+    elif stage in SIDE_STAGES:
         fail_side_stage(services, job.id, stage, failure)
     else:
         fail(services, job.id, failure, stage)
