@@ -12,6 +12,7 @@ from kinora.services import Services
 
 # x264 veryfast with its scaling and decoding, SVT-AV1 with the attempts that come out too large; measured, see benchmarks
 CPU_SECONDS_PER_PIXEL = {"h264": 2.4e-8, "av1": 3e-8}
+DECODE_SECONDS_PER_PIXEL = 5e-9  # of the source: 10-bit HEVC, the slowest of what is common; H.264 takes a quarter of it
 AUDIO_SEGMENTS_PER_TASK = 150
 _FIRST = 2  # encode tasks that come before everything else
 
@@ -55,8 +56,12 @@ def batches(numbers: Sequence[int], longest: int, start: int | None = None) -> I
 
 
 def _segments_per_task(plan: Plan, task_seconds: int) -> int:
-    if not plan.renditions or plan.probe.video is None:
+    """As many as hold `task_seconds` of work, reckoned from all that is decoded and all that is encoded."""
+    source = plan.probe.video
+    if not plan.renditions or source is None:
         return 1
-    cost = sum(one.width * one.height * one.frame_rate * CPU_SECONDS_PER_PIXEL[one.codec] for one in plan.renditions)
-    seconds = float((plan.timeline[-1] - plan.timeline[0]) * plan.probe.video.time_base) / (len(plan.timeline) - 1)
+    decoded = source.width * source.height * max(one.frame_rate for one in plan.renditions)
+    cost = decoded * DECODE_SECONDS_PER_PIXEL
+    cost += sum(one.width * one.height * one.frame_rate * CPU_SECONDS_PER_PIXEL[one.codec] for one in plan.renditions)
+    seconds = float((plan.timeline[-1] - plan.timeline[0]) * source.time_base) / (len(plan.timeline) - 1)
     return max(1, int(task_seconds / max(cost * seconds, 1e-6)))
