@@ -3,7 +3,7 @@
 Called by the pipeline (readers) and by local mode and tests (writers). Never decides anything and never talks to a service.
 """
 
-from kinora.events.objects import ObjectEvent, later_sequencer, object_events, s3_event
+from kinora.events.objects import ObjectEvent, object_events, s3_event
 from kinora.events.queued import QueueRecord, ReceivedMessage, queue_records, sqs_event
 from kinora.events.scheduled import schedule_event
 from kinora.events.streamed import stream_event, stream_events
@@ -12,7 +12,6 @@ __all__ = [
     "ObjectEvent",
     "QueueRecord",
     "ReceivedMessage",
-    "later_sequencer",
     "object_events",
     "queue_records",
     "s3_event",

@@ -83,15 +83,6 @@ def _sequencer(text: str) -> str:
     return text
 
 
-def later_sequencer(a: str, b: str) -> bool:
-    """Whether the event with sequencer `a` came after the one with `b`, for events of the same key.
-
-    Sequencers are hexadecimal strings that may differ in length: the shorter one is padded with zeros on its right.
-    """
-    width = max(len(a), len(b))
-    return a.upper().ljust(width, "0") > b.upper().ljust(width, "0")
-
-
 def s3_event(event: ObjectEvent, region: str = "local") -> dict[str, object]:
     """The notification in which S3 would tell of `event`; `object_events` gives `event` back (times to 1 ms)."""
     request = hashlib.sha256(f"{event.bucket}/{event.key}#{event.sequencer}".encode()).hexdigest().upper()

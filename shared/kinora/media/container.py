@@ -12,9 +12,10 @@ from typing import Any, BinaryIO, TypeVar, cast
 import av
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Stream
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
 
-from kinora.errors import CorruptMedia, UnsupportedMedia
+from kinora.errors import CorruptMedia, LimitExceeded, UnsupportedMedia
 
 DEMUXERS = frozenset(
     [
@@ -23,6 +24,8 @@ DEMUXERS = frozenset(
     ]
 )
 _BUFFER = 256 * 1024
+_MOST_PIXELS = 1 << 26  # 8192 × 8192: decoding more would not fit the memory of a function
+_NOT_FILM = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 
 StreamT = TypeVar("StreamT", bound=Stream)
 
@@ -69,6 +72,15 @@ def demux(container: InputContainer, stream: StreamT) -> Iterator[Packet[StreamT
     """
     with suppress(IndexError):
         yield from cast("Iterator[Packet[StreamT]]", container.demux(stream))
+
+
+def film_of(container: InputContainer) -> VideoStream | None:
+    """The video stream that is played, if there is one: cover art and thumbnails are none. Raises LimitExceeded."""
+    films = [one for one in container.streams.video if one.codec_context is not None and not one.disposition & _NOT_FILM]
+    film = next((one for one in films if one.disposition & Disposition.default), films[0] if films else None)
+    if film is not None and film.codec_context.width * film.codec_context.height > _MOST_PIXELS:
+        raise LimitExceeded(f"a picture of {film.codec_context.width} × {film.codec_context.height} is not decoded")
+    return film
 
 
 def _refuse(url: str, _flags: int, _options: dict[str, Any]) -> None:

@@ -11,12 +11,11 @@ from typing import Any, BinaryIO
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from kinora.errors import CorruptMedia, LimitExceeded
-from kinora.media.container import decoding, demux, open_original
+from kinora.errors import CorruptMedia
+from kinora.media.container import decoding, demux, film_of, open_original
 from kinora.media.libvips import pyvips
 from kinora.media.tone_map import ToneMap, mapping_of
 
@@ -26,12 +25,10 @@ _PLACES = 10  # how many places are looked at
 _FIRST_PART = 0.5  # the part of the video that they are spread over
 _LONGEST_STEP = 5.0  # seconds between two of them
 _LONGEST_SEARCH = 1000  # packets in which a key frame must appear
-_LARGEST_FRAME = 16384 * 8192  # pixels; twice 8K each way
 _DARKEST, _FLATTEST = 24.0, 8.0  # mean and deviation of 8-bit brightness, below which a picture shows nothing
 _SHARP = 0.25  # edges per contrast: photographs have 0.3 to 0.7, blurred ones 0.05 to 0.25
 _MEASURED_EDGE = 320  # pixels; noise and compression do not count as edges at that size
 _LAPLACIAN = [[0, 1, 0], [1, -4, 1], [0, 1, 0]]
-_NOT_FILM = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 _Candidates = Callable[[InputContainer, VideoStream], Iterator[VideoFrame]]
 _UNKNOWN_MATRIX = {2, 3}  # H.273: unspecified, reserved
 _BT709, _BT601 = 1, 6
@@ -81,13 +78,9 @@ def _worth(picture: Any) -> tuple[bool, float]:
 
 
 def _film(container: InputContainer) -> VideoStream:
-    """The stream that is played: cover art and thumbnails are none."""
-    films = [one for one in container.streams.video if one.codec_context is not None and not one.disposition & _NOT_FILM]
-    stream = next((one for one in films if one.disposition & Disposition.default), films[0] if films else None)
+    stream = film_of(container)
     if stream is None:
         raise CorruptMedia("no video stream", public_message="There is no picture in it.")
-    if stream.codec_context.width * stream.codec_context.height > _LARGEST_FRAME:
-        raise LimitExceeded(f"frames of {stream.codec_context.width} × {stream.codec_context.height} pixels")
     stream.codec_context.thread_count = 1
     return stream
 

@@ -5,7 +5,7 @@ Decodes one picture, because only a decoded picture tells rotation, interlacing 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import BinaryIO
 
@@ -16,15 +16,13 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from kinora.errors import CorruptMedia, LimitExceeded, UnsupportedMedia
+from kinora.errors import CorruptMedia, UnsupportedMedia
 from kinora.media import colour
-from kinora.media.container import decoding, demux, open_original
+from kinora.media.container import decoding, demux, film_of, open_original
 from kinora.media.plan import AudioSource, Probe, VideoSource
 from kinora.media.sample_tables import check_sample_counts
 
 _LONGEST_SEARCH = 1000  # packets in which a first picture must appear
-_MOST_PIXELS = 1 << 26  # 8192 × 8192: decoding more would not fit the memory of a function
-_NOT_FILM = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 
 
 def probe(file: BinaryIO, demuxer: str) -> Probe:
@@ -38,7 +36,7 @@ def probe(file: BinaryIO, demuxer: str) -> Probe:
     with open_original(file, demuxer) as container, decoding():
         seconds = container.duration / av.time_base if container.duration else 0.0
         audio = tuple(_audio_source(stream, seconds) for stream in container.streams.audio if _is_usable(stream))
-        stream = _choose(container.streams.video)
+        stream = film_of(container)
         video = _video_source(container, stream, seconds) if stream else None
     if video is None and not audio:
         raise UnsupportedMedia("no stream that can be decoded", public_message="There is no picture and no sound in it.")
@@ -49,14 +47,7 @@ def _is_usable(stream: AudioStream) -> bool:
     return stream.codec_context is not None and stream.codec_context.sample_rate > 0 and stream.codec_context.channels > 0
 
 
-def _choose(streams: Sequence[VideoStream]) -> VideoStream | None:
-    films = [stream for stream in streams if stream.codec_context is not None and not stream.disposition & _NOT_FILM]
-    return next((stream for stream in films if stream.disposition & Disposition.default), films[0] if films else None)
-
-
 def _video_source(container: InputContainer, stream: VideoStream, seconds: float) -> VideoSource:
-    if stream.codec_context.width * stream.codec_context.height > _MOST_PIXELS:
-        raise LimitExceeded(f"a picture of {stream.codec_context.width} × {stream.codec_context.height} is not decoded")
     picture = next(_pictures(container, stream), None)
     if picture is None:
         raise CorruptMedia("no picture can be decoded", public_message="No picture of the video can be decoded.")

@@ -1,4 +1,4 @@
-"""The order of events for one key, as S3 states it by its `sequencer`. Both metadata drivers decide by it.
+"""The order of events for one key, as S3 states it by its `sequencer`. Both metadata drivers and ingest decide by it.
 
 S3 says how to compare two of them: pad the shorter one with zeros on the right, then compare as strings
 (Amazon S3 User Guide, "Event message structure").

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kinora.errors import InvalidKey, KinoraError, LimitExceeded, NotFound, PreconditionFailed, UnsupportedMedia
-from kinora.events import ObjectEvent, later_sequencer, object_events
+from kinora.events import ObjectEvent, object_events
+from kinora.metadata import sequencers
 from kinora.model import UNHASHED, AttachOutcome, Blob, Failure, Kind, Original, Scope
 from kinora.object_keys import check_key
 from kinora.observability import logger
@@ -47,7 +48,7 @@ def ingest_object(services: Services, record: ObjectEvent) -> str:
         refuse(services, record.key, UNHASHED, record.etag or record.sequencer, failure_of(error))
         return "refused"
     known = services.catalog.original(record.key)
-    if known is not None and later_sequencer(known.sequencer, record.sequencer):
+    if sequencers.outcome(known, record.sequencer) is AttachOutcome.STALE:
         return "stale"
     try:
         info = services.storage.head(Scope.SOURCE, record.key)
