@@ -14,7 +14,7 @@ from kinora.media.plan import Rendition, VideoSource
 from kinora.media.video_clock import output_timescale
 
 CRF = 23
-AV1_CRF = 35
+AV1_CRF = 40
 _AV1_PART = Fraction(7, 10)  # of H.264's rate that AV1 may take at most
 _SMALLEST_AV1 = 16  # pixels
 _OWN_SIZE_MARGIN = Fraction(11, 10)  # a source is worth a rung of its own if it is 10 % above the next rung
