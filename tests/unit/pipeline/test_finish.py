@@ -10,9 +10,10 @@ import av
 import m3u8
 import pytest
 
-from kinora.errors import Unavailable
+from kinora.errors import NotFound, Unavailable
 from kinora.model import JobState, Scope
 from kinora.object_keys import video_key
+from kinora.pipeline.playback import read_index, stream_key
 from tests.house import House, house
 from tests.unit.media.clips import clip
 
@@ -98,6 +99,47 @@ def test_i_frame_playlists_lead_to_one_picture_for_each_segment(tmp_path, film):
                 assert length < len((folder / segment.uri).read_bytes())
             sizes = [8 * int(segment.byterange.split("@")[0]) / segment.duration for segment in playlist.segments]
             assert one.iframe_stream_info.bandwidth == pytest.approx(max(sizes), rel=0.02)
+
+
+def test_viewers_get_i_frame_playlists_of_pictures_and_nothing_else(tmp_path, film):
+    with house(tmp_path, **SMALL) as home:
+        home.ingest(home.put("film.ts", film))
+        home.work("prepare")
+        content_hash = home.job().hash
+        with pytest.raises(NotFound):
+            read_index(home.services, content_hash, "video/r96_h264/iframes.m3u8")
+        home.work()
+        assert "I-FRAMES-ONLY" in read_index(home.services, content_hash, "video/r96_h264/iframes.m3u8")
+        for path in ("audio/und_aac_2ch/iframes.m3u8", "video/../iframes.m3u8", "video/r96_h264/iframes.m3u8x"):
+            with pytest.raises(NotFound):
+                stream_key(content_hash, path)
+
+
+def test_sound_alone_has_measured_rates_and_no_i_frames(tmp_path):
+    with house(tmp_path) as home:
+        home.ingest(home.put("song.m4a", clip("sound_with_cover").read_bytes()))
+        home.work()
+        assert home.job().state is JobState.READY
+        base = base_of(home, tmp_path)
+        (variant,) = m3u8.load(str(base / "master.m3u8")).playlists
+        peak, average = rates_of((base / variant.uri).parent, m3u8.load(str(base / variant.uri)))
+        assert variant.stream_info.bandwidth == pytest.approx(peak, rel=0.001)
+        assert variant.stream_info.average_bandwidth == pytest.approx(average, rel=0.001)
+        assert "I-FRAME" not in (base / "master.m3u8").read_text()
+
+
+def test_av1_is_planned_counted_and_made(tmp_path, film):
+    with house(tmp_path, **SMALL, codecs="h264,av1") as home:
+        home.ingest(home.put("film.ts", film))
+        home.work()
+        job = home.job()
+        assert (job.state, job.progress) == (JobState.READY, 1.0)
+        base = base_of(home, tmp_path)
+        master = m3u8.load(str(base / "master.m3u8"))
+        assert {one.uri.split("/")[1] for one in master.playlists} == {"r96_h264", "r64_h264", "r96_av1", "r64_av1"}
+        assert len(master.iframe_playlists) == 4
+        for one in master.playlists:
+            assert all((base / one.uri).parent.joinpath(part.uri).exists() for part in m3u8.load(str(base / one.uri)).segments)
 
 
 @pytest.mark.parametrize("ending", ["iframes.m3u8", "master.m3u8"])
