@@ -146,6 +146,39 @@ class Derivative:
     duration: float | None = None
 
 
+class MomentState(StrEnum):
+    PENDING = "pending"
+    READY = "ready"
+    FAILED = "failed"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A named time range of a video or audio blob, exported as MP4; `start` and `end` in seconds.
+
+    A new range is a new `version`, to which `state` and `error` belong. `key` is the object that viewers get meanwhile, of the
+    version `served`; 0 and empty if there is none yet. `revision` grows with every change and is the condition of the next
+    one; 0 is not stored yet. At `due_at` the sweep looks after it; `repairs` counts how often it sent the task again.
+    """
+
+    id: str
+    hash: str
+    name: str
+    start: float
+    end: float
+    created_at: float
+    updated_at: float
+    version: int = 1
+    state: MomentState = MomentState.PENDING
+    served: int = 0
+    key: str = ""
+    error: Failure | None = None
+    due_at: float | None = None
+    revision: int = 0
+    repairs: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     state: StageState = StageState.PENDING

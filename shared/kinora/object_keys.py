@@ -114,6 +114,14 @@ def proxy_path(rendition: str) -> str:
     return f"proxy/{rendition}.mp4"
 
 
+def moment_folder(moment: str) -> str:
+    return f"moments/{moment}/"
+
+
+def moment_path(moment: str, version: int) -> str:
+    return f"{moment_folder(moment)}v{version}.mp4"
+
+
 def media_type_of(key: str) -> str:
     """The media type that Kinora declares for a stored object, from its extension alone."""
     extension = key.rsplit(".", 1)[-1].lower() if "." in key else ""

@@ -24,6 +24,7 @@ from kinora.metadata.dynamodb_tables import TABLES
 from kinora.settings import Settings
 from tests.contract.metadata_interference import InterferenceSuite, InterruptedMetadata
 from tests.contract.metadata_jobs_suite import ContentKeysSuite, JobsSuite, LeasesSuite
+from tests.contract.metadata_moments_suite import MomentsSuite
 from tests.contract.metadata_records import (
     TABLE_NAMES,
     blob,
@@ -88,6 +89,10 @@ def interrupted(interrupted_driver: InterruptedMetadata, tables: Any) -> Interru
 
 
 class TestCatalog(CatalogSuite):
+    pass
+
+
+class TestMoments(MomentsSuite):
     pass
 
 

@@ -19,6 +19,7 @@ from kinora.metadata.sqlite import SqliteMetadata
 from kinora.model import AttachOutcome, BlobState, JobState, SegmentId, StageName
 from tests.contract import metadata_workers
 from tests.contract.metadata_jobs_suite import ContentKeysSuite, JobsSuite, LeasesSuite
+from tests.contract.metadata_moments_suite import MomentsSuite
 from tests.contract.metadata_records import blob, event, hash_of, job, original
 from tests.contract.metadata_suite import CatalogSuite
 
@@ -38,6 +39,10 @@ def metadata(path: Path) -> Iterator[SqliteMetadata]:
 
 
 class TestCatalog(CatalogSuite):
+    pass
+
+
+class TestMoments(MomentsSuite):
     pass
 
 

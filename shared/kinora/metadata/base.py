@@ -18,6 +18,7 @@ from kinora.model import (
     Event,
     Job,
     JobState,
+    Moment,
     Original,
     Page,
     SegmentId,
@@ -26,7 +27,7 @@ from kinora.model import (
 
 
 class Catalog(Protocol):
-    """Blobs, originals, references, derivatives."""
+    """Blobs, originals, references, derivatives, moments."""
 
     def attach(self, original: Original, blob: Blob) -> Attachment:
         """Let `original.key` refer to `blob`, in one transaction: original row, reference row, the blob's count.
@@ -72,7 +73,25 @@ class Catalog(Protocol):
         now, by this call or an earlier one; None if it is live, too young or unknown."""
 
     def forget(self, content_hash: str) -> None:
-        """Delete a condemned blob's rows: derivatives, then the blob. Not condemned: StaleState. Unknown: nothing."""
+        """Delete a condemned blob's rows: derivatives and moments, then the blob. Not condemned: StaleState. Unknown: nothing."""
+
+    def save_moment(self, moment: Moment) -> Moment:
+        """Store a moment if the stored revision is `moment.revision` (0: none is stored); returns it with its new revision.
+
+        Raises StaleState otherwise, also for a moment that was dropped. A new one raises NotFound if the blob is unknown and
+        StaleState while it is condemned.
+        """
+
+    def moment(self, content_hash: str, identifier: str) -> Moment | None: ...
+
+    def moments(self, content_hash: str) -> tuple[Moment, ...]:
+        """Oldest first, removed ones included."""
+
+    def moments_due(self, before: float, limit: int = 100) -> tuple[Moment, ...]:
+        """Moments with `due_at` before `before`, the longest overdue first."""
+
+    def drop_moment(self, moment: Moment) -> None:
+        """Delete the row if its revision is `moment.revision`, else StaleState. Unknown: nothing."""
 
     def check(self) -> None:
         """Raise Unavailable unless the store answers."""

@@ -6,15 +6,16 @@ import heapq
 import itertools
 from dataclasses import replace
 
-from kinora.errors import NotFound, StaleState
-from kinora.metadata import dynamodb_references
+from kinora.errors import StaleState
+from kinora.metadata import dynamodb_moments, dynamodb_references
 from kinora.metadata.cursors import check_limit, decode_cursor, encode_cursor
-from kinora.metadata.dynamodb_catalog_rows import LISTED, blob_key, blob_of, derivative_of, derivative_row
+from kinora.metadata.dynamodb_catalog_rows import DUE_MOMENTS, LISTED, blob_key, blob_of, derivative_of, derivative_row
 from kinora.metadata.dynamodb_catalog_table import CatalogTable
 from kinora.metadata.dynamodb_rows import END_OF_TIME, place_key, time_key
 from kinora.metadata.dynamodb_transactions import kinora_errors, settled, transaction
+from kinora.metadata.moments import check_blob, moment_of
 from kinora.metadata.references import may_be_condemned
-from kinora.model import Attachment, Blob, BlobState, Derivative, Original, Page
+from kinora.model import Attachment, Blob, BlobState, Derivative, Moment, Original, Page
 
 
 class DynamoCatalog:
@@ -78,16 +79,33 @@ class DynamoCatalog:
     def forget(self, content_hash: str) -> None:
         settled(lambda: self._forget(content_hash))
 
+    def save_moment(self, moment: Moment) -> Moment:
+        return settled(lambda: dynamodb_moments.save(self._table, moment))
+
+    def moment(self, content_hash: str, identifier: str) -> Moment | None:
+        with kinora_errors():
+            return self._table.moment(content_hash, identifier)
+
+    def moments(self, content_hash: str) -> tuple[Moment, ...]:
+        with kinora_errors():
+            found = [moment_of(row.document) for row in self._table.moment_rows(content_hash)]
+        return tuple(sorted(found, key=lambda moment: (moment.created_at, moment.id)))
+
+    def moments_due(self, before: float, limit: int = 100) -> tuple[Moment, ...]:
+        model = self._table.moments
+        with kinora_errors():
+            rows = model.due.query(DUE_MOMENTS, model.dsk < time_key(before), limit=check_limit(limit))
+            return tuple(moment_of(row.document) for row in rows)
+
+    def drop_moment(self, moment: Moment) -> None:
+        settled(lambda: dynamodb_moments.drop(self._table, moment))
+
     def check(self) -> None:
         with kinora_errors():
             self._table.blob("")
 
     def _record(self, derivative: Derivative) -> None:
-        blob = self._table.blob(derivative.hash)
-        if blob is None:
-            raise NotFound(f"no blob {derivative.hash}")
-        if blob.state is BlobState.CONDEMNED:
-            raise StaleState(f"blob {derivative.hash} is being collected")
+        check_blob(self._table.blob(derivative.hash), derivative.hash)
         model = self._table.blobs
         stands = model.pk.exists() & (model.state != BlobState.CONDEMNED.value)
         with transaction(self._table.connection) as writes:
@@ -106,7 +124,7 @@ class DynamoCatalog:
         return condemned
 
     def _forget(self, content_hash: str) -> None:
-        """The derivatives' rows go first, so that a run killed in between leaves a blob that is found again."""
+        """The derivatives' and moments' rows go first, so that a run killed in between leaves a blob that is found again."""
         blob = self._table.blob(content_hash)
         if blob is None:
             return
@@ -115,5 +133,8 @@ class DynamoCatalog:
         with self._table.derivatives.batch_write() as batch:
             for row in self._table.derivative_rows(content_hash):
                 batch.delete(row)
+        with self._table.moments.batch_write() as moments:
+            for moment in self._table.moment_rows(content_hash):
+                moments.delete(moment)
         model = self._table.blobs
         model(*blob_key(content_hash)).delete(condition=model.state == BlobState.CONDEMNED.value)

@@ -7,13 +7,16 @@ from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 
-from kinora.metadata.dynamodb_rows import IndexedRow, Row, place_key
+from kinora.metadata.dynamodb_rows import DueIndex, IndexedRow, Row, place_key
+from kinora.metadata.moments import moment_document
 from kinora.metadata.sequencers import sortable
-from kinora.model import Blob, BlobState, Derivative, Kind, Original
+from kinora.model import Blob, BlobState, Derivative, Kind, Moment, Original
 
 LISTED = "blob"
 REFERENCES = "reference#"
 DERIVATIVES = "derivative#"
+MOMENTS = "moment#"
+DUE_MOMENTS = "moment"
 
 
 class BlobRow(IndexedRow):
@@ -61,6 +64,14 @@ class DerivativeRow(Row):
     width = NumberAttribute(null=True)
     height = NumberAttribute(null=True)
     duration = NumberAttribute(null=True)
+
+
+class MomentRow(Row):
+    dpk = UnicodeAttribute(null=True)
+    dsk = UnicodeAttribute(null=True)
+    revision = NumberAttribute()
+    document = UnicodeAttribute()
+    due = DueIndex()
 
 
 def original_key(key: str) -> tuple[str, str]:
@@ -139,6 +150,21 @@ def blob_of(row: BlobRow) -> Blob:
         state=BlobState(row.state),
         references=int(row.references),
         changed_at=float(row.changed_at),
+    )
+
+
+def moment_key(content_hash: str, identifier: str) -> tuple[str, str]:
+    return f"blob#{content_hash}", MOMENTS + identifier
+
+
+def moment_row(model: type[MomentRow], moment: Moment) -> MomentRow:
+    is_due = moment.due_at is not None
+    return model(
+        *moment_key(moment.hash, moment.id),
+        dpk=DUE_MOMENTS if is_due else None,
+        dsk=place_key(moment.due_at or 0.0, moment.id) if is_due else None,
+        revision=moment.revision,
+        document=moment_document(moment),
     )
 
 

@@ -10,14 +10,17 @@ from pynamodb.transactions import TransactWrite
 
 from kinora.metadata.dynamodb_catalog_rows import (
     DERIVATIVES,
+    MOMENTS,
     REFERENCES,
     BlobRow,
     DerivativeRow,
+    MomentRow,
     OriginalRow,
     ReferenceRow,
     blob_key,
     blob_of,
     blob_row,
+    moment_key,
     original_key,
     original_of,
     original_row,
@@ -25,9 +28,10 @@ from kinora.metadata.dynamodb_catalog_rows import (
     reference_row,
 )
 from kinora.metadata.dynamodb_rows import Table
+from kinora.metadata.moments import moment_of
 from kinora.metadata.references import lost
 from kinora.metadata.sequencers import sortable
-from kinora.model import Blob, Original
+from kinora.model import Blob, Moment, Original
 
 
 class CatalogTable:
@@ -40,6 +44,7 @@ class CatalogTable:
         self.originals = table.bound(OriginalRow)
         self.references = table.bound(ReferenceRow)
         self.derivatives = table.bound(DerivativeRow)
+        self.moments = table.bound(MomentRow)
 
     def original(self, key: str) -> Original | None:
         try:
@@ -63,6 +68,16 @@ class CatalogTable:
     def derivative_rows(self, content_hash: str) -> list[DerivativeRow]:
         condition = self.derivatives.sk.startswith(DERIVATIVES)
         return list(self.derivatives.query(f"blob#{content_hash}", condition, consistent_read=True))
+
+    def moment(self, content_hash: str, identifier: str) -> Moment | None:
+        try:
+            return moment_of(self.moments.get(*moment_key(content_hash, identifier), consistent_read=True).document)
+        except self.moments.DoesNotExist:
+            return None
+
+    def moment_rows(self, content_hash: str) -> list[MomentRow]:
+        condition = self.moments.sk.startswith(MOMENTS)
+        return list(self.moments.query(f"blob#{content_hash}", condition, consistent_read=True))
 
     def write_original(self, writes: TransactWrite, original: Original, stored: Original | None) -> None:
         """Replace `stored`. The row stands for its reference too: both change only together."""

@@ -6,8 +6,9 @@ import math
 from dataclasses import replace
 
 from kinora.database import Database
-from kinora.errors import NotFound, StaleState
+from kinora.errors import StaleState
 from kinora.metadata.cursors import check_limit, decode_cursor, encode_cursor
+from kinora.metadata.moments import check_blob, moment_of, next_moment
 from kinora.metadata.references import first_seen, gained, may_be_condemned, never_seen
 from kinora.metadata.sequencers import outcome
 from kinora.metadata.sqlite_catalog_rows import (
@@ -16,13 +17,15 @@ from kinora.metadata.sqlite_catalog_rows import (
     blob_of,
     drop_reference,
     read_blob,
+    read_moment,
     read_original,
     read_referring,
     save_blob,
     save_derivative,
+    save_moment,
     save_original,
 )
-from kinora.model import Attachment, AttachOutcome, Blob, BlobState, Derivative, Original, Page
+from kinora.model import Attachment, AttachOutcome, Blob, BlobState, Derivative, Moment, Original, Page
 
 
 class SqliteCatalog:
@@ -80,11 +83,7 @@ class SqliteCatalog:
 
     def record(self, derivative: Derivative) -> None:
         with self._database.write() as connection:
-            blob = read_blob(connection, derivative.hash)
-            if blob is None:
-                raise NotFound(f"no blob {derivative.hash}")
-            if blob.state is BlobState.CONDEMNED:
-                raise StaleState(f"blob {derivative.hash} is being collected")
+            check_blob(read_blob(connection, derivative.hash), derivative.hash)
             save_derivative(connection, derivative)
 
     def derivatives(self, content_hash: str) -> tuple[Derivative, ...]:
@@ -127,8 +126,38 @@ class SqliteCatalog:
                 return
             if blob.state is not BlobState.CONDEMNED:
                 raise StaleState(f"blob {content_hash} is {blob.state}, not condemned")
+            connection.execute("DELETE FROM metadata_moments WHERE hash = ?", (content_hash,))
             connection.execute("DELETE FROM metadata_derivatives WHERE hash = ?", (content_hash,))
             connection.execute("DELETE FROM metadata_blobs WHERE hash = ?", (content_hash,))
+
+    def save_moment(self, moment: Moment) -> Moment:
+        with self._database.write() as connection:
+            saved = next_moment(moment, read_moment(connection, moment.hash, moment.id))
+            if moment.revision == 0:
+                check_blob(read_blob(connection, moment.hash), moment.hash)
+            save_moment(connection, saved)
+            return saved
+
+    def moment(self, content_hash: str, identifier: str) -> Moment | None:
+        with self._database.read() as connection:
+            return read_moment(connection, content_hash, identifier)
+
+    def moments(self, content_hash: str) -> tuple[Moment, ...]:
+        query = "SELECT document FROM metadata_moments WHERE hash = ? ORDER BY created_at, id"
+        with self._database.read() as connection:
+            return tuple(moment_of(row[0]) for row in connection.execute(query, (content_hash,)))
+
+    def moments_due(self, before: float, limit: int = 100) -> tuple[Moment, ...]:
+        query = "SELECT document FROM metadata_moments WHERE due_at < ? ORDER BY due_at LIMIT ?"
+        with self._database.read() as connection:
+            return tuple(moment_of(row[0]) for row in connection.execute(query, (before, check_limit(limit))))
+
+    def drop_moment(self, moment: Moment) -> None:
+        with self._database.write() as connection:
+            stored = read_moment(connection, moment.hash, moment.id)
+            if stored is not None:
+                next_moment(moment, stored)
+                connection.execute("DELETE FROM metadata_moments WHERE hash = ? AND id = ?", (moment.hash, moment.id))
 
     def check(self) -> None:
         with self._database.read() as connection:

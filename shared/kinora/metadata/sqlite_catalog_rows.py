@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import astuple, replace
 from typing import Any
 
+from kinora.metadata.moments import moment_document, moment_of
 from kinora.metadata.references import lost
-from kinora.model import Blob, BlobState, Derivative, Kind, Original
+from kinora.model import Blob, BlobState, Derivative, Kind, Moment, Original
 
 SELECT_BLOBS = "SELECT hash, size, media_type, kind, created_at, state, reference_count, changed_at FROM metadata_blobs "
 SELECT_ORIGINALS = "SELECT key, hash, size, etag, sequencer, version, removed, changed_at FROM metadata_originals "
@@ -70,6 +71,19 @@ def save_derivative(connection: sqlite3.Connection, derivative: Derivative) -> N
         "INSERT OR REPLACE INTO metadata_derivatives"
         " (hash, name, key, recipe, media_type, size, created_at, width, height, duration) VALUES (?,?,?,?,?,?,?,?,?,?)",
         astuple(derivative),
+    )
+
+
+def read_moment(connection: sqlite3.Connection, content_hash: str, identifier: str) -> Moment | None:
+    query = "SELECT document FROM metadata_moments WHERE hash = ? AND id = ?"
+    row = connection.execute(query, (content_hash, identifier)).fetchone()
+    return None if row is None else moment_of(row[0])
+
+
+def save_moment(connection: sqlite3.Connection, moment: Moment) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO metadata_moments (hash, id, created_at, due_at, document) VALUES (?,?,?,?,?)",
+        (moment.hash, moment.id, moment.created_at, moment.due_at, moment_document(moment)),
     )
 
 
