@@ -32,8 +32,10 @@ def answer_request(services: Services, event: Mapping[str, object]) -> dict[str,
     """Perform an event of `segment_request`; errors that Kinora raises on purpose are an answer, too."""
     content_hash, track, n = event.get("hash"), event.get("track"), event.get("n")
     try:
-        if not isinstance(content_hash, str) or not isinstance(track, str) or not isinstance(n, int | None):
-            raise InvalidEvent(f"no segment is described by {event}")
+        if not isinstance(content_hash, str) or not isinstance(track, str):
+            raise InvalidEvent(f"no track is named by {event}")
+        if isinstance(n, bool) or not isinstance(n, int | None):
+            raise InvalidEvent(f"no segment is named by {event}")
         return answer_made(make_segment(services, content_hash, track, n))
     except KinoraError as error:
         logger.warning("segment not made", extra={"event": event, "code": error.code, "reason": str(error)})

@@ -204,7 +204,7 @@ def test_what_cannot_be_made_is_refused_in_words(tmp_path, film):
         assert refusal(home, content_hash, LOW, -1) == (404, "not-found")
         assert refusal(home, content_hash, "video/../r32_h264", 0) == (404, "not-found")
         assert refusal(home, "ab" * 32, LOW, 0) == (404, "not-found")
-        assert refusal(home, content_hash, LOW, "0") == (400, "invalid-event")
+        assert refusal(home, content_hash, LOW, "0") == refusal(home, content_hash, LOW, True) == (400, "invalid-event")
         home.services.storage.delete(Scope.SOURCE, "uploads/film.mp4")
         assert refusal(home, content_hash, LOW, 0) == (404, "original-gone")
         assert home.services.leases.acquire(f"segment#{content_hash}/{LOW}/0", "another", 2e9, 1e9), "given back"
