@@ -9,24 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from heapq import heappop, heappush
-from itertools import chain
-from typing import Any, BinaryIO, Self
+from typing import BinaryIO, Self
 
 import av
-from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from kinora.media.container import demux, open_original
-from kinora.media.index import only_stream, picture_pts
+from kinora.media.packets import packets_from
 from kinora.media.plan import Plan, VideoSource
 from kinora.media.probe import picture_time
 from kinora.media.scale import TimedPicture
 
 # Of damaged pictures most decoders make something else in every run when they work in several threads; dav1d does not.
 _THREADS = {"av1": 4}
-_STEPS_BACK = (0, 1, 4, 16)  # seconds before the entry to which a seek that landed too late is repeated
 _EARLIER_ENTRIES = 2
 
 
@@ -114,63 +110,9 @@ class _Run:
 
 @contextmanager
 def _pictures_from(file: BinaryIO, plan: Plan, video: VideoSource, entry: int) -> Iterator[Iterator[TimedPicture]]:
-    demuxer = plan.probe.container
-    for find in (_scan, _start) if entry == plan.entries[0] else (_seek, _scan, _start):
-        with open_original(file, demuxer, as_stored=True) as container:
-            stream = _open_stream(container, video)
-            packets = find(container, stream, entry, demuxer)
-            if packets is not None:
-                yield _decode(stream, packets, demuxer)
-                return
-
-
-def _open_stream(container: InputContainer, video: VideoSource) -> VideoStream:
-    stream = only_stream(container, video.index)
-    stream.thread_count = _THREADS.get(video.codec, 1)
-    return stream
-
-
-def _seek(container: InputContainer, stream: VideoStream, entry: int, demuxer: str) -> Iterator[Packet[VideoStream]] | None:
-    """Packets from the entry keyframe on; None if no seek finds it, as in containers without any order of time."""
-    for seconds in _STEPS_BACK:
-        try:
-            container.seek(entry - round(seconds / (stream.time_base or 1)), stream=stream)
-        except av.FFmpegError:
-            return None
-        packets = _skip_to_entry(_packets(container, stream), entry, demuxer)
-        if packets is not None:
-            return packets
-    return None
-
-
-def _scan(container: InputContainer, stream: VideoStream, entry: int, demuxer: str) -> Iterator[Packet[VideoStream]] | None:
-    return _skip_to_entry(_packets(container, stream), entry, demuxer)
-
-
-def _start(container: InputContainer, stream: VideoStream, _entry: int, _demuxer: str) -> Iterator[Packet[VideoStream]]:
-    return _packets(container, stream)
-
-
-def _skip_to_entry(packets: Iterator[Packet[VideoStream]], entry: int, demuxer: str) -> Iterator[Packet[VideoStream]] | None:
-    for packet in packets:
-        pts = picture_pts(packet, demuxer)
-        if pts is None or not packet.is_keyframe:
-            continue
-        if pts == entry:
-            return chain((packet,), packets)
-        if pts > entry:
-            return None
-    return None
-
-
-def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-    """Packets as far as the file is whole, then one that makes the decoder give up its last pictures."""
-    try:
-        yield from demux(container, stream)
-    except av.FFmpegError:
-        last: Packet[Any] = Packet()
-        last.stream = stream
-        yield last
+    with packets_from(file, plan, video, entry) as (stream, packets):
+        stream.thread_count = _THREADS.get(video.codec, 1)
+        yield _decode(stream, packets, plan.probe.container)
 
 
 def _decode(stream: VideoStream, packets: Iterator[Packet[VideoStream]], demuxer: str) -> Iterator[TimedPicture]:

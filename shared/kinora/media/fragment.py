@@ -63,21 +63,6 @@ def decode_times(presented: Sequence[int], delay: int) -> list[int]:
     return times[::-1]
 
 
-def with_delay(init: bytes, delay: int) -> bytes:
-    """The header of one track, whose media times are `delay` ticks later than what is shown (ISO/IEC 14496-12 §8.6.6)."""
-    if delay == 0:
-        return init
-    edit = struct.pack(">IIiI", 1, 0, delay, 0x1_0000)  # one edit: from `delay` on, without an end, at normal speed
-    edts = _box(b"edts", _full_box(b"elst", 0, 0, edit))
-    header = init.index(b"tkhd") - 4
-    place = header + int.from_bytes(init[header : header + 4])
-    longer = bytearray(init[:place] + edts + init[place:])
-    for kind in (b"moov", b"trak"):
-        at = init.index(kind) - 4
-        struct.pack_into(">I", longer, at, int.from_bytes(init[at : at + 4]) + len(edts))
-    return bytes(longer)
-
-
 def _moof(sequence: int, start: int, count: int, rows: bytes, data_offset: int) -> bytes:
     return _box(
         b"moof",

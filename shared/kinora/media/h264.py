@@ -22,7 +22,8 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from kinora.media.colour import rendition_colour
-from kinora.media.fragment import Sample, with_delay
+from kinora.media.fragment import Sample
+from kinora.media.header import with_delay
 from kinora.media.plan import Rendition, VideoSource
 from kinora.media.video_clock import output_timescale
 
@@ -30,6 +31,7 @@ from kinora.media.video_clock import output_timescale
 _THREADS = 1
 _WAITING = 4  # pictures that wait for an encoder at most
 _B_FRAMES = 3  # in a row; two places of reordering. Without them the same quality takes up to half as many bytes again.
+SPARE_ID = 31  # the highest number of a sequence parameter set
 _MOVFLAGS = "empty_moov+default_base_moof+frag_custom+negative_cts_offsets"
 
 
@@ -76,7 +78,8 @@ class SegmentEncoder:
     def _open(self, video: VideoSource, rendition: Rendition) -> VideoCodecContext:
         codec: VideoCodecContext = av.CodecContext.create("libx264", "w")
         configure(codec, video, rendition)
-        codec.flags |= Flags.global_header
+        if not rendition.copied:
+            codec.flags |= Flags.global_header
         codec.options = _options(rendition)
         return codec
 
@@ -123,8 +126,13 @@ def _options(rendition: Rendition) -> dict[str, Any]:
         "maxrate": str(rendition.max_rate),
         "bufsize": str(rendition.buffer_size),
         "bf": str(_B_FRAMES if rendition.delay else 0),
-        "x264-params": "stitchable=1:annexb=0:keyint=infinite" + _instructions(),
+        "x264-params": "stitchable=1:annexb=0:keyint=infinite" + _identity(rendition) + _instructions(),
     }
+
+
+def _identity(rendition: Rendition) -> str:
+    """Among copied segments an encoded one brings its own parameter sets, with a number that the original does not use."""
+    return f":sps-id={SPARE_ID}" if rendition.copied else ""
 
 
 @cache

@@ -18,18 +18,24 @@ from av.video.stream import VideoStream
 
 from kinora.media.container import decoding, demux, open_original
 
+_HEAD = 4096  # bytes
+
 
 @dataclass(frozen=True, slots=True)
 class PictureTime:
     """One coded picture in decode order. `pts` and `duration` are in the stream's time base, 0 is an unknown duration.
 
-    Pictures that an edit list hides are decoded but not shown.
+    Pictures that an edit list hides are decoded but not shown. `size` and `position` are in bytes; `head` are the first bytes of
+    a keyframe, where the container had to be read anyway.
     """
 
     pts: int
     duration: int
     is_keyframe: bool
     is_shown: bool
+    size: int = 0
+    position: int = 0
+    head: bytes = b""
 
 
 def read_picture_times(file: BinaryIO, demuxer: str, stream_index: int) -> list[PictureTime]:
@@ -46,8 +52,14 @@ def read_picture_times(file: BinaryIO, demuxer: str, stream_index: int) -> list[
             is_cut_off = demuxer == "mov" and packet.pos is not None and packet.pos + packet.size > size
             if pts is not None and packet.size and not is_cut_off:
                 is_reordered |= pts != packet.pts and packet.pts is not None
-                times.append(PictureTime(pts, max(packet.duration or 0, 0), packet.is_keyframe, not packet.is_discard))
+                times.append(_picture_time(packet, pts, has_bytes=demuxer != "mov"))
     return _with_one_entry(times) if is_reordered else times
+
+
+def _picture_time(packet: Packet[VideoStream], pts: int, *, has_bytes: bool) -> PictureTime:
+    head = bytes(memoryview(packet)[:_HEAD]) if has_bytes and packet.is_keyframe else b""
+    duration = max(packet.duration or 0, 0)
+    return PictureTime(pts, duration, packet.is_keyframe, not packet.is_discard, packet.size, packet.pos or 0, head)
 
 
 def picture_pts(packet: Packet[VideoStream], demuxer: str) -> int | None:

@@ -51,33 +51,44 @@ _REFERENCES = 4  # pictures that the decoder holds at most with the settings of 
 
 
 def choose_renditions(
-    video: VideoSource, frame_rate: Fraction, rungs: Sequence[int], durations: Sequence[Fraction]
+    video: VideoSource,
+    frame_rate: Fraction,
+    rungs: Sequence[int],
+    durations: Sequence[Fraction],
+    *,
+    with_own_size: bool = False,
 ) -> tuple[Rendition, ...]:
-    """The renditions from the largest down. `rungs` are short edges in pixels, `durations` the segments' in seconds."""
-    return tuple(_rendition(video, rung, frame_rate, durations) for rung in _short_edges(video, rungs))
+    """The renditions from the largest down. `rungs` are short edges in pixels, `durations` the segments' in seconds.
+
+    `with_own_size` makes the source's own size the top rung.
+    """
+    edges = _short_edges(video, rungs, with_own_size=with_own_size)
+    return tuple(_rendition(video, rung, frame_rate, durations) for rung in edges)
 
 
 def in_av1(rendition: Rendition, durations: Sequence[Fraction]) -> Rendition | None:
     """The same rung in AV1, for less; its `codecs` are the encoder's to say. None if it is too small for that codec."""
     if min(rendition.width, rendition.height) < _SMALLEST_AV1:
         return None
-    max_rate = max(int(rendition.max_rate * _AV1_PART), _LOWEST_RATE)
+    highest = max(int(rendition.max_rate * _AV1_PART), _LOWEST_RATE)
     return replace(
         rendition,
         name=rendition.name.replace("_h264", "_av1"),
         codec="av1",
         crf=AV1_CRF,
-        max_rate=max_rate,
-        buffer_size=int(max_rate * _FULLEST_BUFFER / 2),
-        bandwidth=_bandwidth(max_rate, Fraction(rendition.frame_rate), durations),
+        max_rate=highest,
+        buffer_size=int(highest * _FULLEST_BUFFER / 2),
+        bandwidth=_bandwidth(highest, Fraction(rendition.frame_rate), durations),
         delay=0,
     )
 
 
-def _short_edges(video: VideoSource, rungs: Sequence[int]) -> list[int]:
+def _short_edges(video: VideoSource, rungs: Sequence[int], *, with_own_size: bool) -> list[int]:
     own = _even(min(video.width, video.height))
     ladder = sorted(rungs, reverse=True)
     below = [rung for rung in ladder if rung <= own]
+    if with_own_size:
+        return [own, *(rung for rung in below if own > rung * _OWN_SIZE_MARGIN)]
     if below and (below[0] == ladder[0] or own <= below[0] * _OWN_SIZE_MARGIN):
         return below
     return [own, *below]
@@ -88,17 +99,17 @@ def _rendition(video: VideoSource, rung: int, frame_rate: Fraction, durations: S
     width, height = (
         _even(Fraction(edge * rung, short)) if short > rung else _even(edge) for edge in (video.width, video.height)
     )
-    max_rate = _max_rate(width * height, frame_rate)
+    highest = max_rate(width * height, frame_rate)
     return Rendition(
         name=f"r{rung}_h264",
         codec="h264",
         width=width,
         height=height,
         crf=CRF,
-        max_rate=max_rate,
-        buffer_size=max_rate // 2,
-        codecs=f"avc1.6400{_level(width, height, frame_rate, max_rate):02x}",
-        bandwidth=_bandwidth(max_rate, frame_rate, durations),
+        max_rate=highest,
+        buffer_size=highest // 2,
+        codecs=f"avc1.6400{_level(width, height, frame_rate, highest):02x}",
+        bandwidth=_bandwidth(highest, frame_rate, durations),
         frame_rate=round(float(frame_rate), 3),
         delay=_delay(video, frame_rate),
     )
@@ -114,8 +125,8 @@ def _even(edge: Fraction | int) -> int:
     return max(edge // 2 * 2 if isinstance(edge, int) else floor(edge / 2 + Fraction(1, 2)) * 2, 2)
 
 
-def _max_rate(pixels: int, frame_rate: Fraction) -> int:
-    """Bits per second: small pictures need more per pixel, fast ones less per picture."""
+def max_rate(pixels: int, frame_rate: Fraction) -> int:
+    """Bits per second at most: small pictures need more per pixel, fast ones less per picture."""
     by_size = (pixels / _REFERENCE_PIXELS) ** 0.86
     by_speed = (max(float(frame_rate), 24.0) / 30) ** 0.6
     return max(int(_REFERENCE_RATE * by_size * by_speed / 1000) * 1000, _LOWEST_RATE)

@@ -77,7 +77,8 @@ class Rendition:
     """One rung in one codec, such as `r720_h264`. Rates are in bits per second; `codecs` is the RFC 6381 string.
 
     Times in the segments are later than in the presentation by `delay` ticks of the output's timescale, so that pictures can be
-    decoded in another order than they are shown; the edit list of the init segment takes the delay away.
+    decoded in another order than they are shown; the edit list of the init segment takes the delay away. The pictures of a
+    `copied` rendition are the original's own; only a segment that turns out not to be exact is encoded.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Rendition:
     bandwidth: int
     frame_rate: float
     delay: int = 0
+    copied: bool = False
 
     @property
     def track(self) -> str:
@@ -154,7 +156,7 @@ class Plan:
     """`timeline` holds the segment boundaries of the video stream: n + 1 ascending pts in its time base, the last one the end
     of the last frame; segment i is `[timeline[i], timeline[i + 1])`. Without video it is empty. `audio_timeline` holds, per
     audio track name, the boundaries in output frames (of `frame_samples` each), the last one the frame count. `entries` is, per
-    video segment, the pts of the keyframe at which its decoding starts.
+    video segment, the pts of the keyframe at which its decoding starts. `not_copied` is the reason why no rendition is copied.
     """
 
     version: int
@@ -167,6 +169,7 @@ class Plan:
     audio_timeline: dict[str, tuple[int, ...]]
     entries: tuple[int, ...] = ()
     subtitles: tuple[SubtitleTrack, ...] = ()
+    not_copied: str = ""
 
     def to_json(self) -> bytes:
         return json.dumps(asdict(self), default=_plain, sort_keys=True, separators=(",", ":")).encode()
@@ -191,6 +194,7 @@ class Plan:
             audio_tracks=tuple(AudioTrack(**one) for one in raw["audio_tracks"]),
             audio_timeline={name: tuple(cuts) for name, cuts in raw["audio_timeline"].items()},
             entries=tuple(raw["entries"]),
+            not_copied=raw.get("not_copied", ""),
             subtitles=tuple(SubtitleTrack(**one) for one in raw.get("subtitles", ())),
         )
 

@@ -19,6 +19,7 @@ from kinora.media.plan import PLAN_VERSION, Plan, Probe, Rendition, VideoSource
 from kinora.media.probe import probe
 from kinora.media.subtitles import plan_subtitles
 from kinora.media.timeline import Timeline, cut_timeline, durations
+from kinora.media.video_copy import VideoCopy, find_video_copy
 
 _FASTEST = Fraction(240)  # frames per second for which rates are planned
 _RATE_TOLERANCE = Fraction(1, 100)
@@ -42,6 +43,7 @@ def make_plan(
     found = probe(file, demuxer)
     _check_limits(found.video, found.duration, max_duration, max_pixels)
     timeline = Timeline((), ())
+    pictures: list[PictureTime] = []
     if found.video is not None:
         pictures = read_picture_times(file, demuxer, found.video.index)
         timeline = _timeline(found.video, pictures)
@@ -51,11 +53,18 @@ def make_plan(
     _check_limits(found.video, found.duration, max_duration, max_pixels)
     audio_tracks, audio_timeline = audio.plan_tracks(file, found, origin, video_cuts, audio_codecs)
     renditions: tuple[Rendition, ...] = ()
+    not_copied = ""
     if found.video is not None and found.video.frame_rate is not None:
         lengths = durations(timeline.cuts, found.video.time_base)
-        renditions = choose_renditions(found.video, found.video.frame_rate, ladder, lengths)
+        copy = find_video_copy(file, demuxer, found.video, timeline, pictures, ladder)
+        is_copied = isinstance(copy, VideoCopy)
+        encoded = choose_renditions(found.video, found.video.frame_rate, ladder, lengths, with_own_size=is_copied)
+        if isinstance(copy, VideoCopy):
+            renditions = (_copied(encoded[0], copy), *encoded[1:])
+        else:
+            renditions, not_copied = encoded, copy.value
         if "av1" in codecs:
-            renditions += _in_av1(found.video, renditions, lengths)
+            renditions += _in_av1(found.video, encoded, lengths)
     return Plan(
         version=PLAN_VERSION,
         hash=content_hash,
@@ -67,7 +76,12 @@ def make_plan(
         audio_timeline=audio_timeline,
         entries=timeline.entries,
         subtitles=plan_subtitles(file, demuxer),
+        not_copied=not_copied,
     )
+
+
+def _copied(rendition: Rendition, copy: VideoCopy) -> Rendition:
+    return replace(rendition, copied=True, codecs=copy.codecs, bandwidth=copy.bandwidth, delay=copy.delay)
 
 
 def _in_av1(video: VideoSource, renditions: Sequence[Rendition], durations: Sequence[Fraction]) -> tuple[Rendition, ...]:

@@ -5,28 +5,30 @@ Called by the encode task, on demand by the API, and by prepare for init segment
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from typing import BinaryIO
 
-from kinora.errors import UnsupportedMedia
+from kinora.errors import CorruptMedia, UnsupportedMedia
 from kinora.media import av1
 from kinora.media.container import decoding
 from kinora.media.decode import SegmentDecoder
 from kinora.media.fragment import write_fragment
 from kinora.media.h264 import SegmentEncoder, init_segment
+from kinora.media.header import with_configuration
 from kinora.media.plan import Plan, Rendition, VideoSource
 from kinora.media.scale import ScalingChain, deinterlace
 from kinora.media.video_clock import SegmentClock, output_timescale
+from kinora.media.video_packets import SegmentCopier, configuration
 
 
-def init_segments(file: BinaryIO, plan: Plan) -> Iterator[tuple[str, bytes]]:  # noqa: ARG001 - a rendition that is copied will need it
-    """The header of every rendition as (track, bytes); each fits all segments of its rendition."""
+def init_segments(file: BinaryIO, plan: Plan) -> Iterator[tuple[str, bytes]]:
+    """The header of every rendition as (track, bytes); each fits all segments of its rendition. Raises CorruptMedia."""
     for rendition in plan.renditions:
         with decoding():
-            header = av1.init_segment if rendition.codec == "av1" else init_segment
-            yield rendition.track, header(_video(plan), rendition)
+            made = (av1.init_segment if rendition.codec == "av1" else init_segment)(_video(plan), rendition)
+            yield rendition.track, with_configuration(made, _record(file, plan)) if rendition.copied else made
 
 
 def encode(file: BinaryIO, plan: Plan, rendition: str, n: int) -> bytes:
@@ -34,21 +36,43 @@ def encode(file: BinaryIO, plan: Plan, rendition: str, n: int) -> bytes:
 
     Raises CorruptMedia if the original cannot be read.
     """
-    wanted = [one for one in plan.renditions if one.name == rendition]
-    if not wanted or not 0 <= n < len(plan.timeline) - 1:
+    if rendition not in {one.name for one in plan.renditions} or not 0 <= n < len(plan.timeline) - 1:
         raise KeyError(f"{rendition}/{n}")
-    ((_, _, data),) = _encode(file, plan, range(n, n + 1), wanted)
+    ((_, _, data),) = encode_batch(file, plan, n, n + 1, {rendition})
     return data
 
 
-def encode_batch(file: BinaryIO, plan: Plan, first: int, stop: int) -> Iterator[tuple[str, int, bytes]]:
-    """Segments `first` to `stop` (exclusive) of all renditions from one decode, as (track, n, bytes).
+def encode_batch(
+    file: BinaryIO, plan: Plan, first: int, stop: int, renditions: Collection[str] | None = None
+) -> Iterator[tuple[str, int, bytes]]:
+    """Segments `first` to `stop` (exclusive) of the renditions with these names (of all, if None) as (track, n, bytes).
 
-    Every segment is the same as from `encode`. The caller may stop between two of them: closing the iterator releases all.
+    Copied ones come first; all others come from one decode, segment by segment. Every segment is the same as from `encode`. The
+    caller may stop between two of them: closing the iterator releases all.
     """
     if not 0 <= first <= stop <= len(plan.timeline) - 1:
         raise KeyError(f"segments {first} to {stop}")
-    yield from _encode(file, plan, range(first, stop), plan.renditions)
+    wanted = [one for one in plan.renditions if renditions is None or one.name in renditions]
+    for one in wanted:
+        if one.copied:
+            yield from _copy(file, plan, range(first, stop), one)
+    encoded = [one for one in wanted if not one.copied]
+    if encoded:
+        yield from _encode(file, plan, range(first, stop), encoded)
+
+
+def _copy(file: BinaryIO, plan: Plan, numbers: Iterable[int], rendition: Rendition) -> Iterator[tuple[str, int, bytes]]:
+    """The original's own pictures; a segment in which they are not exact is encoded."""
+    video = _video(plan)
+    with SegmentCopier(file, plan, video) as copier:
+        for n in numbers:
+            with decoding():
+                samples = copier.samples(n)
+            if samples is None:
+                yield from _encode(file, plan, (n,), (rendition,))
+            else:
+                clock = SegmentClock(plan, video, n)
+                yield rendition.track, n, write_fragment(n + 1, samples, clock.start, clock.end, rendition.delay)
 
 
 def _encode(
@@ -89,6 +113,13 @@ def _rungs(plan: Plan, wanted: Sequence[Rendition]) -> dict[tuple[int, int], Ren
 
 def _encoder(video: VideoSource, rendition: Rendition) -> SegmentEncoder:
     return av1.Av1SegmentEncoder(video, rendition) if rendition.codec == "av1" else SegmentEncoder(video, rendition)
+
+
+def _record(file: BinaryIO, plan: Plan) -> bytes:
+    record = configuration(file, plan, _video(plan))
+    if record is None:
+        raise CorruptMedia("the parameter sets are gone")
+    return record
 
 
 def _video(plan: Plan) -> VideoSource:

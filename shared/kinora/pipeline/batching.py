@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from kinora.media.plan import Plan
+from kinora.media.plan import Plan, Rendition
 from kinora.model import Job, SegmentId
 from kinora.pipeline.side_stages import side_tasks
 from kinora.queues.base import QueueName
@@ -14,24 +14,36 @@ from kinora.services import Services
 CPU_SECONDS_PER_PIXEL = {"h264": 2.4e-8, "av1": 3e-8}
 DECODE_SECONDS_PER_PIXEL = 5e-9  # of the source: 10-bit HEVC, the slowest of what is common; H.264 takes a quarter of it
 AUDIO_SEGMENTS_PER_TASK = 150
+COPIED_SEGMENTS_PER_TASK = 60
+COPIED, ENCODED = "copied", "encoded"
 _FIRST = 2  # encode tasks that come before everything else
 
 
 def send_encode_tasks(services: Services, job: Job, plan: Plan) -> None:
-    """Send tasks for everything that is not done yet: the first segments, then what lies beside the stream, then the rest."""
+    """Send tasks for everything that is not done yet: the first segments and all that are only copied, then what lies beside
+    the stream, then the rest."""
     marked = services.jobs.segments(job.id)
     sound: list[dict[str, object]] = []
     for track in (one.track for one in plan.audio_tracks):
         missing = [n for n in range(plan.segment_count(track)) if SegmentId(track, n) not in marked]
         for first, stop in batches(missing, AUDIO_SEGMENTS_PER_TASK):
             sound.append({"task": "audio", "job": job.id, "track": track, "first": first, "stop": stop})
-    pictures: list[dict[str, object]] = []
-    tracks = [one.track for one in plan.renditions]
-    missing = [n for n in range(len(plan.timeline) - 1) if any(SegmentId(track, n) not in marked for track in tracks)]
-    for first, stop in batches(missing, _segments_per_task(plan, services.settings.task_seconds), start=1):
-        pictures.append({"task": "encode", "job": job.id, "first": first, "stop": stop})
-    first_tasks, rest = [*sound[:1], *pictures[:_FIRST]], [*sound[1:], *pictures[_FIRST:]]
+    copied = _picture_tasks(job, plan, marked, COPIED, COPIED_SEGMENTS_PER_TASK)
+    pictures = _picture_tasks(job, plan, marked, ENCODED, _segments_per_task(plan, services.settings.task_seconds))
+    first_tasks, rest = [*sound[:1], *copied, *pictures[:_FIRST]], [*sound[1:], *pictures[_FIRST:]]
     services.queues.send(QueueName.ENCODE, [*first_tasks, *side_tasks(job), *rest])
+
+
+def renditions_of(plan: Plan, kind: object) -> list[Rendition]:
+    """The renditions of an encode task: those that are `COPIED` or `ENCODED`, or all."""
+    return [one for one in plan.renditions if kind not in (COPIED, ENCODED) or one.copied == (kind == COPIED)]
+
+
+def _picture_tasks(job: Job, plan: Plan, marked: Collection[SegmentId], kind: str, longest: int) -> list[dict[str, object]]:
+    tracks = [one.track for one in renditions_of(plan, kind)]
+    missing = [n for n in range(len(plan.timeline) - 1) if any(SegmentId(track, n) not in marked for track in tracks)]
+    runs = batches(missing, longest, start=1)
+    return [{"task": "encode", "job": job.id, "first": first, "stop": stop, "renditions": kind} for first, stop in runs]
 
 
 def send_first_tasks(services: Services, job: Job) -> None:
@@ -62,6 +74,8 @@ def _segments_per_task(plan: Plan, task_seconds: int) -> int:
         return 1
     decoded = source.width * source.height * max(one.frame_rate for one in plan.renditions)
     cost = decoded * DECODE_SECONDS_PER_PIXEL
-    cost += sum(one.width * one.height * one.frame_rate * CPU_SECONDS_PER_PIXEL[one.codec] for one in plan.renditions)
+    cost += sum(
+        one.width * one.height * one.frame_rate * CPU_SECONDS_PER_PIXEL[one.codec] for one in renditions_of(plan, ENCODED)
+    )
     seconds = float((plan.timeline[-1] - plan.timeline[0]) * source.time_base) / (len(plan.timeline) - 1)
     return max(1, int(task_seconds / max(cost * seconds, 1e-6)))

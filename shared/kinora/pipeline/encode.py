@@ -13,7 +13,7 @@ from kinora.media import audio, segment
 from kinora.media.plan import Plan
 from kinora.model import Job, SegmentId, StageName
 from kinora.observability import logger
-from kinora.pipeline.batching import batches
+from kinora.pipeline.batching import batches, renditions_of
 from kinora.pipeline.originals import open_original
 from kinora.pipeline.plans import load_plan
 from kinora.pipeline.segments import is_stored, store_segment
@@ -28,13 +28,14 @@ Encoded = Iterator[tuple[str, int, bytes]]
 
 
 def encode_video(services: Services, job: Job, task: Mapping[str, object], remaining: Callable[[], int]) -> None:
-    """Encode segments `first` to `stop` of every rendition."""
+    """Encode segments `first` to `stop` of every rendition, or only of those that are copied, or of the others."""
     plan = load_plan(services, job.hash)
+    renditions = renditions_of(plan, task.get("renditions"))
 
     def make(original: Reader, first: int, stop: int) -> Encoded:
-        return segment.encode_batch(original, plan, first, stop)
+        return segment.encode_batch(original, plan, first, stop, {one.name for one in renditions})
 
-    tracks = [one.track for one in plan.renditions]
+    tracks = [one.track for one in renditions]
     _encode(services, job, task, StageName.VIDEO, tracks, _planned(plan, task, len(plan.timeline) - 1), make, remaining)
 
 

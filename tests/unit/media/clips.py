@@ -27,6 +27,7 @@ DEMUXERS = {
 }
 _QUICK = "-c:v libx264 -preset ultrafast -bf 0"
 _REORDERED = "-c:v libx264 -preset ultrafast -bf 3 -b_strategy 0 -x264-params scenecut=0"
+_WEB = "-c:v libx264 -preset veryfast -crf 38 -sc_threshold 0"
 _SOUND = "-f lavfi -i sine=r=48000:d=3 -c:a aac"
 _VARIABLE = "-vf select='not(mod(n,3))+not(mod(n,7))+lt(n,20)' -fps_mode vfr"
 
@@ -93,8 +94,38 @@ _RECIPES: dict[str, tuple[str, str]] = {
     "heavy": (".mp4", f"{_source(8, size='640x360')} -c:v libx264 -preset ultrafast -qp 5 -g 30 -bf 0"),
     "heavy_front": (".mp4", "-i {heavy} -c copy -movflags faststart"),
     "with_cover": (".mp4", "-i {even} -i {one_frame} -map 0 -map 1 -c:v:0 copy -c:v:1 mjpeg -disposition:v:1 attached_pic"),
+    "web": (".mp4", f"{_source(9, '30000/1001')} {_WEB} -g 60"),
+    "web_front": (".mp4", "-i {web} -c copy -movflags faststart"),
+    "web_fragmented": (".mp4", "-i {web} -c copy -movflags frag_keyframe+empty_moov"),
+    "web_mkv": (".mkv", "-i {web} -c copy"),
+    "web_mov": (".mov", "-i {web} -c copy"),
+    "web_ts": (".ts", "-i {web} -c copy"),
+    "web_flash": (".flv", "-i {web} -c copy"),
+    "web_late": (".mp4", "-f lavfi -i sine=r=48000:d=9 -itsoffset 0.5 -i {web} -c:v copy -c:a aac"),
+    "web_variable": (".mp4", f"{_source(12)} {_VARIABLE} {_WEB} -g 40"),
+    "web_baseline": (".mp4", f"{_source(5, '25')} {_WEB} -profile:v baseline -g 50"),
+    "web_high": (".mp4", f"{_source(5, '25')} -c:v libx264 -preset fast -crf 38 -g 50"),
+    "web_short": (".mp4", f"{_source(0.2)} {_WEB}"),
+    "web_slices": (".mp4", f"{_source(5)} {_WEB} -slices 3 -g 60"),
+    "web_unusual": (".mp4", f"{_source(5, size='160x100')} {_WEB} -g 60"),
+    "web_open_gop": (".mp4", f"{_source(9)} {_WEB} -g 50 -x264-params open-gop=1"),
+    "web_refresh": (".mp4", f"{_source(9)} {_WEB} -g 60 -x264-params intra-refresh=1:bframes=0"),
+    "web_long_gop": (".mp4", f"{_source(14)} {_WEB} -g 9999"),
+    "web_interlaced": (".mp4", f"{_source(5, '25')} -vf interlace {_WEB} -flags +ildct+ilme -g 50"),
+    "web_ten_bit": (".mp4", f"{_source(3)} {_WEB} -pix_fmt yuv420p10le"),
+    "web_444": (".mp4", f"{_source(3)} {_WEB} -pix_fmt yuv444p"),
+    "web_rotated": (".mp4", "-display_rotation 90 -i {web} -c copy"),
+    "web_trimmed": (".mp4", "-ss 1.3 -i {web} -c copy"),
+    "web_anamorphic": (".mp4", f"{_source(3, size='144x96')} -vf setsar=16/9 {_WEB}"),
+    "web_heavy": (".mp4", f"{_source(3)} -c:v libx264 -preset ultrafast -qp 10"),
+    "web_large": (".mp4", f"{_source(2, size='480x270')} {_WEB}"),
+    "web_avi": (".avi", "-i {web_baseline} -c copy"),
+    "web_hdr": (
+        ".mp4",
+        f"{_source(2)} -vf setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc {_WEB}",
+    ),
 }
-NAMES = tuple(name for name in _RECIPES if not name.startswith(("sound", "heavy")))
+NAMES = tuple(name for name in _RECIPES if not name.startswith(("sound", "heavy", "web")))
 
 
 @cache

@@ -46,10 +46,10 @@ def test_every_rendition_shows_the_frames_of_the_source(name, tmp_path):
         offset = shown[0] - wanted[0]
         assert name in SHIFTED or abs(offset + plan.origin) <= plan.probe.video.time_base
         assert all(abs(after - before - offset) <= Fraction(1, 10_000) for after, before in zip(shown, wanted, strict=True))
-        _check_segments(plan, rendition, parts, inits[rendition.track])
+        check_segments(plan, rendition, parts, inits[rendition.track])
 
 
-def _check_segments(plan, rendition, parts, init):
+def check_segments(plan, rendition, parts, init):
     segments = [read_segment(part, rendition.delay) for part in parts]
     assert all(before.end == after.start for before, after in pairwise(segments))
     seconds = [(cut * plan.probe.video.time_base - plan.origin) for cut in plan.timeline]
