@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache
+from functools import lru_cache
 from math import ceil, log2
 from typing import Any, cast
 
@@ -66,7 +66,7 @@ def with_true_codecs(video: VideoSource, rendition: Rendition) -> Rendition:
     return replace(rendition, codecs=f"av01.{profile}.{level:02d}{tier}.08")
 
 
-@cache
+@lru_cache(maxsize=64)
 def sequence_header(video: VideoSource, rendition: Rendition) -> bytes:
     """The sequence header OBU that every segment begins with. It does not depend on the pictures, but the encoder knows the
     last of its bits only with the first of them."""

@@ -33,6 +33,17 @@ def publish_measured(services: Services, job: Job) -> None:
     A track of which a segment is missing keeps the plan's bound. Raises NotFound if the blob was removed meanwhile.
     """
     plan = load_plan(services, job.hash)
+    measured = _measure(services, plan)
+    try:
+        publish_stream(services, job, plan, measured)
+    except NotFound:
+        for track in measured.i_frames:
+            services.storage.delete(Scope.MEDIA, video_key(plan.hash, i_frames_path(track)))
+        raise
+
+
+def _measure(services: Services, plan: Plan) -> Measured:
+    """The rates of what is stored; I-frame playlists are stored on the way."""
     tracks: dict[str, Rates] = {}
     i_frames: dict[str, Rates] = {}
     for track in plan.tracks():
@@ -47,7 +58,7 @@ def publish_measured(services: Services, job: Job) -> None:
             playlist = hls.i_frame_playlist(plan, track, lengths).encode()
             services.storage.put(Scope.MEDIA, video_key(plan.hash, i_frames_path(track)), playlist)
             i_frames[track] = measured_rates(lengths, durations)
-    publish_stream(services, job, plan, Measured(tracks, i_frames))
+    return Measured(tracks, i_frames)
 
 
 def publish_stream(services: Services, job: Job, plan: Plan, measured: Measured = _NOTHING) -> None:

@@ -13,8 +13,9 @@ import pytest
 from kinora.errors import NotFound, Unavailable
 from kinora.model import JobState, Scope
 from kinora.object_keys import video_key
+from kinora.pipeline.finish import publish_measured
 from kinora.pipeline.playback import read_index, stream_key
-from tests.house import House, house
+from tests.house import HOUR, House, house
 from tests.unit.media.clips import clip
 
 SMALL = {"ladder": "96,64", "task_seconds": "1"}
@@ -126,6 +127,19 @@ def test_sound_alone_has_measured_rates_and_no_i_frames(tmp_path):
         assert variant.stream_info.bandwidth == pytest.approx(peak, rel=0.001)
         assert variant.stream_info.average_bandwidth == pytest.approx(average, rel=0.001)
         assert "I-FRAME" not in (base / "master.m3u8").read_text()
+
+
+def test_nothing_is_left_of_what_was_removed_meanwhile(tmp_path, film):
+    with house(tmp_path, **SMALL) as home:
+        home.ingest(home.put("film.ts", film))
+        home.work()
+        job = home.job()
+        home.services.catalog.release(job.hash, 0.0)
+        assert home.services.catalog.condemn(job.hash, HOUR, 1.0)
+        home.services.catalog.forget(job.hash)
+        with pytest.raises(NotFound):
+            publish_measured(home.services, job)
+        assert not [key for key in home.objects() if key.endswith(("iframes.m3u8", "master.m3u8"))]
 
 
 def test_av1_is_planned_counted_and_made(tmp_path, film):
