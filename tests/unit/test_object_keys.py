@@ -42,10 +42,10 @@ def test_no_allowed_key_leaves_its_root(key):
         check_key(key)
     except InvalidKey:
         return
-    path = PurePosixPath("/root") / key
-    assert path.is_relative_to("/root")
+    path = PurePosixPath("/media") / key
+    assert path.is_relative_to("/media")
     assert ".." not in path.parts
-    assert str(path) == "/root/" + key
+    assert str(path) == "/media/" + key
 
 
 @pytest.mark.parametrize(("key", "allowed"), [("k" * 255, True), ("k" * 256, False), ("é" * 127, True), ("é" * 128, False)])

@@ -73,18 +73,22 @@ def uploads_router(services: Services, links: Links) -> APIRouter:
         if services.presigner is not None:
             url = services.presigner.presign_put(Scope.SOURCE, key, expires=settings.url_seconds)
             return RedirectResponse(url, status.HTTP_307_TEMPORARY_REDIRECT, {"Cache-Control": "no-store"})
-        _check_length(request.headers.get("content-length"), settings.max_upload_bytes)
-        sha256 = _declared_sha256(content_digest, x_amz_checksum_sha256)
         mode = PutMode.CREATE if (if_none_match or "").strip() == "*" else PutMode.OVERWRITE
-        body = cast(BinaryIO, BodyReader(request.stream(), settings.max_upload_bytes))
-        try:
-            info = await to_thread.run_sync(lambda: services.storage.put(Scope.SOURCE, key, body, mode, sha256=sha256))
-        except AlreadyExists as error:
-            raise PreconditionFailed(public_message=_TAKEN) from error
-        view = UploadView(key=info.key, size=info.size, etag=info.etag)
-        return JSONResponse(view.model_dump(), status.HTTP_201_CREATED, {"ETag": f'"{info.etag}"'})
+        return await _take_in(services, request, key, mode, _declared_sha256(content_digest, x_amz_checksum_sha256))
 
     return router
+
+
+async def _take_in(services: Services, request: Request, key: str, mode: PutMode, sha256: str | None) -> Response:
+    limit = services.settings.max_upload_bytes
+    _check_length(request.headers.get("content-length"), limit)
+    body = cast(BinaryIO, BodyReader(request.stream(), limit))
+    try:
+        info = await to_thread.run_sync(lambda: services.storage.put(Scope.SOURCE, key, body, mode, sha256=sha256))
+    except AlreadyExists as error:
+        raise PreconditionFailed(public_message=_TAKEN) from error
+    view = UploadView(key=info.key, size=info.size, etag=info.etag)
+    return JSONResponse(view.model_dump(), status.HTTP_201_CREATED, {"ETag": f'"{info.etag}"'})
 
 
 def _exists(services: Services, key: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -77,9 +76,3 @@ def _is_retryable(job: Job) -> bool:
     return job.state in {JobState.FAILED, JobState.CANCELED} or (
         (job.state is JobState.READY or job.is_at_rest) and has_failed_stage
     )
-
-
-def retry_plan(job: Job) -> Mapping[str, object]:
-    """What a retry would run: the stages that are not done."""
-    over = {StageState.READY, StageState.SKIPPED}
-    return {"stages": [name.value for name, stage in job.stages.items() if stage.state not in over]}
