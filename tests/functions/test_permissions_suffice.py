@@ -138,7 +138,7 @@ def leave(way: Way, hashes: dict[str, str]) -> None:
     for name in ("a.jpg", "unwanted.jpg"):
         way.delete(name)
         assert way.s3("ObjectRemoved:Delete", name) == ["detached"]
-    assert way.aws.invoke("Sweep", {}) == {"collected": 2, "repaired": 1}
+    assert way.aws.invoke("Sweep", {}) == {"collected": 2, "repaired": 1, "moments": 0}
 
 
 def show(way: Way, content_hash: str) -> None:
@@ -146,6 +146,10 @@ def show(way: Way, content_hash: str) -> None:
     way.http("GET", "/api/media")
     shown = way.json("GET", f"/api/media/{content_hash}")
     assert way.http("GET", urlsplit(shown["originals"][0]["url"]).path)["statusCode"] in {302, 307}
+    way.http("POST", f"/api/media/{content_hash}/proxy")
+    moment = {"name": "start", "start": 0, "end": 1}
+    way.http("POST", f"/api/media/{content_hash}/moments", moment)
+    way.work()
     playlist = way.http("GET", f"/stream/{content_hash}/master.m3u8")["content"].decode()
     media = next(line for line in playlist.splitlines() if line and not line.startswith("#"))
     segment = f"{media.rsplit('/', 1)[0]}/seg_0.m4s"

@@ -13,6 +13,7 @@ from kinora.api.jobs import jobs_router
 from kinora.api.limits import AnswerLimits
 from kinora.api.links import Links
 from kinora.api.media import media_router
+from kinora.api.moments import moments_router
 from kinora.api.page import page_router
 from kinora.api.problems import PROBLEM_JSON, PROBLEM_SCHEMA, register_problems
 from kinora.api.signed import signed_router
@@ -42,6 +43,7 @@ def create_app(services: Services) -> FastAPI:
     protected = needs_api_key(access)
     app.include_router(jobs_router(services, links), dependencies=protected)
     app.include_router(media_router(services, links), dependencies=protected)
+    app.include_router(moments_router(services, links), dependencies=protected)
     app.include_router(exports_router(services, links), dependencies=protected)
     app.include_router(uploads_router(services, links), dependencies=protected)
     app.include_router(page_router())
@@ -49,7 +51,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(services.settings.cors_origins),
-        allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "If-None-Match", "Range", "X-Api-Key", "Content-Digest"],
         expose_headers=_EXPOSED,
         max_age=86400,

@@ -1,4 +1,4 @@
-"""What happens on a schedule: collect what nobody refers to, and send again the tasks of jobs that stand still."""
+"""What happens on a schedule: collect what nobody refers to, send again the tasks of jobs that stand still, tidy moments."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from kinora.model import Failure, Job
 from kinora.observability import logger
 from kinora.pipeline.collect import collect
+from kinora.pipeline.moment_sweep import sweep_moments
 from kinora.pipeline.start import send_first_task
 from kinora.pipeline.work import fail, update
 from kinora.services import Services
@@ -29,7 +30,8 @@ def sweep(services: Services, remaining: Callable[[], int]) -> dict[str, object]
             break
         repair(services, job)
         repaired += 1
-    report: dict[str, object] = {"collected": collected, "repaired": repaired}
+    moments = sweep_moments(services, _BATCH, lambda: remaining() <= reserve)
+    report: dict[str, object] = {"collected": collected, "repaired": repaired, "moments": moments}
     logger.info("sweep", extra=report)
     return report
 

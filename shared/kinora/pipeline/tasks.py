@@ -13,6 +13,7 @@ from kinora.errors import InvalidEvent, KinoraError, NotFound
 from kinora.events import QueueRecord
 from kinora.model import Failure, Job, JobState, StageName
 from kinora.observability import logger
+from kinora.pipeline.moments import fail_export
 from kinora.pipeline.side_stages import SIDE_STAGES, fail_side_stage
 from kinora.pipeline.work import fail, failure_of
 from kinora.queues.batch import run_each
@@ -32,6 +33,7 @@ _TASKS = {
     "encode": "kinora.pipeline.encode:encode_video",
     "first": "kinora.pipeline.on_demand:make_first_segments",
     "poster": "kinora.pipeline.poster:make_cover",
+    "moment": "kinora.pipeline.moment_export:export_moment",
     "proxy": "kinora.pipeline.proxy:make_proxy",
     "preview": "kinora.pipeline.preview:make_preview",
     "storyboard": "kinora.pipeline.storyboard:make_storyboard",
@@ -45,7 +47,7 @@ _STAGES = {
     "encode": StageName.VIDEO,
     **{stage.value: stage for stage in SIDE_STAGES},
 }
-_ON_REQUEST = {"proxy"}  # also asked for when the job is over, which does not fail with them
+_ON_REQUEST = {"moment", "proxy"}  # also asked for when the job is over, which does not fail with them
 _EXHAUSTED = Failure("exhausted", "The work was tried several times and never came to an end.")
 
 
@@ -115,6 +117,8 @@ def _give_up(services: Services, job: Job, task: Mapping[str, object], failure: 
     stage = _STAGES.get(str(task.get("task")))
     if _is_on_request(task):
         logger.error("export failed", extra={"task": task, "code": failure.code})
+        if task.get("task") == "moment":
+            fail_export(services, job, task, failure)
     elif stage in SIDE_STAGES:
         fail_side_stage(services, job.id, stage, failure)
     else:
