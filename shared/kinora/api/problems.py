@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinora.errors import KinoraError, RangeNotSatisfiable, Unauthorized, Unavailable
 from kinora.observability import logger
@@ -43,7 +44,7 @@ def register_problems(app: FastAPI) -> None:
     app.add_exception_handler(KinoraError, _on_kinora_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(Exception, _on_unexpected)
+    app.add_middleware(_UnexpectedErrors)
 
 
 def _on_kinora_error(request: Request, error: Exception) -> Response:
@@ -72,6 +73,25 @@ def _on_http_exception(_: Request, error: Exception) -> Response:
     return problem(error.status_code, code, str(error.detail), dict(error.headers or {}))
 
 
-def _on_unexpected(request: Request, error: Exception) -> Response:
-    logger.error("request failed unexpectedly", extra={"path": request.url.path}, exc_info=error)
-    return problem(500, KinoraError.code, KinoraError.public_message)
+class _UnexpectedErrors:
+    """Answers what nobody expected inside the other middleware, so that this answer, too, has its headers: without those of
+    CORS a page elsewhere would not even see the status."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def note(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note)
+        except Exception as error:
+            if begun or scope["type"] != "http":
+                raise
+            logger.error("request failed unexpectedly", extra={"path": scope["path"]}, exc_info=error)
+            await problem(500, KinoraError.code, KinoraError.public_message)(scope, receive, send)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fastapi.testclient import TestClient
+
+from kinora.api.app import create_app
+from tests.house import house
+
+
+class BrokenCatalog:
+    def check(self) -> None:
+        raise RuntimeError("an inner detail")
+
+
+def test_what_nobody_expected_is_a_problem_document_that_a_page_elsewhere_can_read(tmp_path):
+    with house(tmp_path) as home:
+        client = TestClient(create_app(replace(home.services, catalog=BrokenCatalog())))
+        answer = client.get("/readyz", headers={"Origin": "https://elsewhere.example"})
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert answer.json()["code"] == "internal"
+    assert "detail" not in answer.json()["detail"]
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_paths_and_methods_that_do_not_exist_are_problem_documents(tmp_path):
+    with house(tmp_path) as home:
+        client = TestClient(create_app(home.services))
+        for answer, status, code in (
+            (client.get("/nowhere"), 404, "not-found"),
+            (client.put("/healthz"), 405, "method-not-allowed"),
+        ):
+            assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+            assert (answer.json()["status"], answer.json()["code"]) == (status, code)
