@@ -113,6 +113,8 @@ def begins_closed(sets: ParameterSets, head: bytes) -> bool | None:
 
 def read_sequence(unit: bytes) -> SequenceParameters:
     """Read a sequence parameter set (§7.3.2.1.1); raises Unreadable."""
+    if len(unit) < 4:
+        raise Unreadable
     bits = _Bits(unit[4:].replace(b"\0\0\3", b"\0\0"))
     profile, constraints, level = unit[1:4]
     identifier = bits.exponential()
@@ -138,6 +140,16 @@ def read_sequence(unit: bytes) -> SequenceParameters:
         height=height * 16 - 2 * (top + bottom) * (1 if is_progressive else 2),
         is_progressive=is_progressive,
     )
+
+
+def has_slice_groups(unit: bytes) -> bool:
+    """Whether a picture parameter set (§7.3.2.2) scatters macroblocks over slice groups, as only Baseline may and hardly any
+    decoder can; raises Unreadable."""
+    bits = _Bits(unit[1:].replace(b"\0\0\3", b"\0\0"))
+    bits.exponential()
+    bits.exponential()
+    bits.take(2)
+    return bits.exponential() > 0
 
 
 def _chroma(bits: _Bits) -> tuple[int, int]:

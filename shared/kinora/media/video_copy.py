@@ -16,7 +16,14 @@ from typing import BinaryIO
 from kinora.media.colour import UNKNOWN, mapping_to_bt709
 from kinora.media.container import open_original
 from kinora.media.h264 import SPARE_ID
-from kinora.media.h264_stream import ParameterSets, Unreadable, begins_closed, read_parameter_sets, read_sequence
+from kinora.media.h264_stream import (
+    ParameterSets,
+    Unreadable,
+    begins_closed,
+    has_slice_groups,
+    read_parameter_sets,
+    read_sequence,
+)
 from kinora.media.index import PictureTime, only_stream
 from kinora.media.ladder import max_rate
 from kinora.media.plan import VideoSource
@@ -25,7 +32,6 @@ from kinora.media.video_clock import output_timescale
 
 _CONTAINERS = {"mov", "matroska", "mpegts", "flv"}
 _BASELINE, _MAIN, _HIGH = 66, 77, 100
-_CONSTRAINED = 0x40  # constraint_set1_flag: without it Baseline may have slice groups, which players cannot decode
 _LEVELS = range(10, 53)
 _MOST_RATE = 2  # times what the encoder may spend on pictures of that size
 _MOST_REORDERED = 4  # places
@@ -116,10 +122,10 @@ def _parameter_sets(file: BinaryIO, demuxer: str, video: VideoSource) -> tuple[P
         sets = read_parameter_sets(extradata)
         _require(len(sets.sequence) == 1 and bool(sets.picture), Refusal.PARAMETER_SETS)
         sequence = read_sequence(sets.sequence[0])
+        _require(not any(map(has_slice_groups, sets.picture)), Refusal.PROFILE)
     except Unreadable as error:
         raise _Refused(Refusal.PARAMETER_SETS) from error
-    is_constrained = sequence.profile == _BASELINE and bool(sequence.constraints & _CONSTRAINED)
-    _require(sequence.profile in {_MAIN, _HIGH} or is_constrained, Refusal.PROFILE)
+    _require(sequence.profile in {_BASELINE, _MAIN, _HIGH}, Refusal.PROFILE)
     _require(sequence.level in _LEVELS, Refusal.PROFILE)
     _require(sequence.is_420_8_bit, Refusal.PIXEL_FORMAT)
     _require(sequence.is_progressive, Refusal.INTERLACED)

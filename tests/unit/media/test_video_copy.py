@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from kinora.media import planning, segment
-from kinora.media.h264_stream import read_parameter_sets, read_sequence
+from kinora.media.h264_stream import Unreadable, has_slice_groups, read_parameter_sets, read_sequence
 from kinora.media.index import PictureTime, read_picture_times
 from kinora.media.plan import Plan
 from kinora.media.timeline import Timeline
@@ -208,3 +208,24 @@ def test_the_header_is_the_originals_configuration():
     sequence = read_sequence(read_parameter_sets(own).sequence[0])
     assert (sequence.width, sequence.height, sequence.codecs) == (192, 108, plan.renditions[0].codecs)
     assert int.from_bytes(inside(init, b"moov", b"trak", b"edts", b"elst")[12:16]) == plan.renditions[0].delay
+
+
+def test_baseline_that_does_not_call_itself_constrained_is_copied_unless_it_has_slice_groups():
+    data = clips.clip("web_baseline").read_bytes().replace(b"\x42\xc0", b"\x42\x00")
+    with io.BytesIO(data) as file:
+        assert plan_of(file, "web_baseline").renditions[0].codecs.startswith("avc1.4200")
+    picture = read_parameter_sets(data[data.index(b"avcC") + 4 :]).picture[0]
+    assert not has_slice_groups(picture)
+    assert has_slice_groups(b"\x68\xc5")
+
+
+@pytest.mark.parametrize("record", [b"", b"\x01", b"\x01\x4d\x40\x1e\xff\xe1\x00\x09\x67\x4d", bytes.fromhex("014d401effe1")])
+def test_a_configuration_that_is_cut_off_is_unreadable(record):
+    with pytest.raises(Unreadable):
+        read_sequence(b"".join(read_parameter_sets(record).sequence))
+
+
+@pytest.mark.parametrize("unit", [b"\x67\x4d\x40\x1e", b"\x67\x64\x00\x1e\xac\xb0"])
+def test_parameters_that_are_cut_off_are_unreadable(unit):
+    with pytest.raises(Unreadable):
+        read_sequence(unit)
