@@ -13,7 +13,16 @@ from av.video.stream import VideoStream
 
 from kinora.media.container import open_original
 from kinora.media.fragment import Sample
-from kinora.media.h264_stream import ParameterSets, Unreadable, begins_closed, picture_units, prefixed, read_parameter_sets
+from kinora.media.h264_stream import (
+    IDR_SLICE,
+    ParameterSets,
+    Unreadable,
+    begins_closed,
+    picture_units,
+    prefixed,
+    read_parameter_sets,
+    unit_type,
+)
 from kinora.media.index import only_stream, picture_pts
 from kinora.media.packets import Packets, packets_from
 from kinora.media.plan import Plan, VideoSource
@@ -58,7 +67,8 @@ class SegmentCopier:
             if not samples and (pts != start or self._sets is None or not begins_closed(self._sets, bytes(packet))):
                 return None
             seen.add(pts)
-            samples.append(Sample(clock.tick(pts), packet.is_keyframe, prefixed(units)))
+            is_idr = any(unit_type(unit) == IDR_SLICE for unit in units)  # containers mark other entry points, too
+            samples.append(Sample(clock.tick(pts), is_idr, prefixed(units)))
         is_whole = self._ahead is not None or n == len(self._plan.timeline) - 2
         return samples if samples and is_whole else None
 

@@ -229,3 +229,14 @@ def test_a_configuration_that_is_cut_off_is_unreadable(record):
 def test_parameters_that_are_cut_off_are_unreadable(unit):
     with pytest.raises(Unreadable):
         read_sequence(unit)
+
+
+def test_only_idr_pictures_are_entry_points():
+    """The clip begins closed and goes on with open groups of half a second: no boundary lies at them, but the file marks them."""
+    with clips.clip("web_inner").open("rb") as file:
+        plan = plan_of(file, "web_inner")
+        assert plan.renditions[0].copied
+        marked = [one.is_keyframe for one in read_picture_times(file, "mov", 0)]
+        part = read_segment(segment.encode(file, plan, plan.renditions[0].name, 0))
+    assert marked.count(True) > 2
+    assert part.is_sync == [True] + [False] * (len(marked) - 1)
