@@ -7,6 +7,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from kinora import __version__
 from kinora.api.access import Access, needs_api_key
+from kinora.api.crops import crops_router
 from kinora.api.exports import exports_router
 from kinora.api.health import health_router
 from kinora.api.jobs import jobs_router
@@ -44,6 +45,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(jobs_router(services, links), dependencies=protected)
     app.include_router(media_router(services, links), dependencies=protected)
     app.include_router(moments_router(services, links), dependencies=protected)
+    app.include_router(crops_router(services, links), dependencies=protected)
     app.include_router(exports_router(services, links), dependencies=protected)
     app.include_router(uploads_router(services, links), dependencies=protected)
     app.include_router(page_router())

@@ -125,6 +125,18 @@ def _stills(file: BinaryIO, sniffed: Sniffed, info: ImageInfo, targets: Sequence
         yield target, cut
 
 
+def decode_upright(file: BinaryIO, sniffed: Sniffed, info: ImageInfo) -> Any:
+    """The whole picture (of an animation the first frame) in its own size as a libvips image: upright, 8-bit sRGB.
+
+    Raises CorruptMedia, and whatever `file` raises.
+    """
+    if sniffed.media_type in _HEVC_TYPES:
+        with decoding():
+            return _shrink_upright(decode_heic(file), info.width, info.height)
+    with reading(file, sniffed) as source:
+        return _shrink_upright(load(source, sniffed), info.width, info.height)
+
+
 def _shrink_on_load(sniffed: Sniffed, scale: float) -> dict[str, int]:
     """JPEG can be decoded at a fraction of its size; twice the wanted size is kept so that the resampling stays sharp."""
     if sniffed.media_type != "image/jpeg":

@@ -36,9 +36,9 @@ def proxy_name(rendition: str) -> str:
     return f"proxy/{rendition}"
 
 
-def newest_job(services: Services, content_hash: str) -> Job:
-    """The job whose plan describes the media. Raises NotFound."""
-    kinds = {Kind.VIDEO, Kind.AUDIO}
+def newest_job(services: Services, content_hash: str, *kinds: Kind) -> Job:
+    """The newest job for media of `kinds` (none: video and audio), which their plan was made by. Raises NotFound."""
+    kinds = kinds or (Kind.VIDEO, Kind.AUDIO)
     jobs = (job for job in jobs_of(services, content_hash) if job.kind in kinds and job.state is not JobState.CANCELED)
     job = next(jobs, None)
     if job is None:

@@ -33,6 +33,8 @@ _TASKS = {
     "encode": "kinora.pipeline.encode:encode_video",
     "first": "kinora.pipeline.on_demand:make_first_segments",
     "poster": "kinora.pipeline.poster:make_cover",
+    "crop": "kinora.pipeline.crops:make_crops",
+    "frame-crop": "kinora.pipeline.frame_crops:make_frame_crops",
     "moment": "kinora.pipeline.moment_export:export_moment",
     "proxy": "kinora.pipeline.proxy:make_proxy",
     "preview": "kinora.pipeline.preview:make_preview",
@@ -47,7 +49,7 @@ _STAGES = {
     "encode": StageName.VIDEO,
     **{stage.value: stage for stage in SIDE_STAGES},
 }
-_ON_REQUEST = {"moment", "proxy"}  # also asked for when the job is over, which does not fail with them
+_ON_REQUEST = {"crop", "frame-crop", "moment", "proxy"}  # also asked for when the job is over, which does not fail with them
 _EXHAUSTED = Failure("exhausted", "The work was tried several times and never came to an end.")
 
 

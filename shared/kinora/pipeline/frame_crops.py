@@ -1,0 +1,31 @@
+"""Making crops of the picture that a video shows at one time. Called for `frame-crop` tasks, which the API sends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+from kinora.media.crop import crop
+from kinora.media.stills import Scaler, film_of, fitted, pictures_at
+from kinora.model import Job
+from kinora.pipeline.crops import store_crops, wanted_boxes
+from kinora.pipeline.originals import open_original
+from kinora.pipeline.plans import load_plan
+from kinora.services import Services
+
+
+def make_frame_crops(services: Services, job: Job, task: Mapping[str, Any], remaining: Callable[[], int]) -> None:
+    """Store every box of the task that is not there yet. Raises CorruptMedia, OriginalGone, UnsupportedMedia."""
+    del remaining
+    boxes = wanted_boxes(services, job, task)
+    if not boxes:
+        return
+    plan = load_plan(services, job.hash)
+    video = film_of(plan)
+    time = round((plan.origin + Fraction(task["time"])) / video.time_base)
+    time = min(max(time, plan.timeline[0]), plan.timeline[-1] - 1)
+    with open_original(services, job) as original:
+        (frame,) = pictures_at(original, plan, [time])
+        picture = Scaler(plan, *fitted(video, max(video.width, video.height))).render(frame)
+    store_crops(services, job, crop(picture, boxes, task["longest"], task["format"], services.settings.image_quality))
