@@ -20,11 +20,12 @@ from tests.template.stack import FUNCTIONS, properties, statements, text
 SOURCE, MEDIA = (text(properties(name)["BucketName"]) for name in ("SourceBucket", "MediaBucket"))
 WORKERS = {"ImageQueue": "Image", "PrepareQueue": "Video", "EncodeQueue": "Video"}
 BY_LAMBDA_ITSELF = {"Log", "ReceiveTasks", "ReadOutbox", "FindOutbox", "SetAsideFailures"}
-# What is allowed and not called here: what follows an unclear answer to an upload, what encrypted streams need, and deleting the
+# What is allowed and not called here: what follows an unclear answer to an upload, taking back what was made
+# for a medium that was removed meanwhile, what encrypted streams need, and deleting the
 # segment rows of a video, which the API does here.
 IDLE = {
-    ("Image", "WriteImages"): {"s3:GetObject", "s3:AbortMultipartUpload"},
-    ("Video", "WriteVideos"): {"s3:AbortMultipartUpload"},
+    ("Image", "WriteImages"): {"s3:GetObject", "s3:AbortMultipartUpload", "s3:DeleteObject"},
+    ("Video", "WriteVideos"): {"s3:AbortMultipartUpload", "s3:DeleteObject"},
     ("Video", "CreateContentKeys"): {f"dynamodb:{one}" for one in ("GetItem", "BatchGetItem", "Query", "PutItem")},
     ("Api", "ChangeOriginals"): {"s3:AbortMultipartUpload"},
     ("Api", "ServeContentKeys"): {"dynamodb:GetItem", "dynamodb:BatchGetItem"},

@@ -22,7 +22,9 @@ def test_only_workers_may_write_media_and_only_their_own():
     assert functions_that_may("s3:PutObject", on=MEDIA) == {"Image", "Video"}
     assert may("Image", "s3:PutObject") == {f"{MEDIA}/images/*"}
     assert may("Video", "s3:PutObject") == {f"{MEDIA}/videos/*", f"{MEDIA}/images/*"}
-    assert functions_that_may("s3:DeleteObject", on=MEDIA) == {"Api", "Sweep"}
+    assert functions_that_may("s3:DeleteObject", on=MEDIA) == {"Api", "Image", "Sweep", "Video"}
+    assert may("Image", "s3:DeleteObject") == may("Image", "s3:PutObject")
+    assert may("Video", "s3:DeleteObject") == may("Video", "s3:PutObject")
 
 
 def test_only_key_serving_and_preparing_functions_read_the_keys_table():

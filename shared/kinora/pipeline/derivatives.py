@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from kinora.errors import NotFound
+from kinora.errors import NotFound, StaleState
 from kinora.model import Derivative, Job, Scope
 from kinora.object_keys import media_type_of
+from kinora.pipeline.media_objects import put_media
 from kinora.services import Services
 
 
@@ -25,7 +26,7 @@ def store_derivative(
 
     Raises NotFound if the blob was removed meanwhile (the object is then taken back), StaleState while it is being collected.
     """
-    stored = services.storage.put(Scope.MEDIA, key, data)
+    stored = put_media(services, job.hash, key, data)
     derivative = Derivative(
         hash=job.hash,
         name=name,
@@ -40,6 +41,6 @@ def store_derivative(
     )
     try:
         services.catalog.record(derivative)
-    except NotFound:
+    except (NotFound, StaleState):  # removed, or being removed, since the object was put
         services.storage.delete(Scope.MEDIA, key)
         raise

@@ -18,6 +18,7 @@ from kinora.model import Job, Scope
 from kinora.object_keys import i_frames_path, segment_path, video_key
 from kinora.observability import logger
 from kinora.pipeline.derivatives import store_derivative
+from kinora.pipeline.media_objects import put_media
 from kinora.pipeline.plans import load_plan
 from kinora.services import Services
 from kinora.storage.base import ByteRange
@@ -33,13 +34,7 @@ def publish_measured(services: Services, job: Job) -> None:
     A track of which a segment is missing keeps the plan's bound. Raises NotFound if the blob was removed meanwhile.
     """
     plan = load_plan(services, job.hash)
-    measured = _measure(services, plan)
-    try:
-        publish_stream(services, job, plan, measured)
-    except NotFound:
-        for track in measured.i_frames:
-            services.storage.delete(Scope.MEDIA, video_key(plan.hash, i_frames_path(track)))
-        raise
+    publish_stream(services, job, plan, _measure(services, plan))
 
 
 def _measure(services: Services, plan: Plan) -> Measured:
@@ -56,7 +51,7 @@ def _measure(services: Services, plan: Plan) -> Measured:
         lengths = _i_frame_lengths(services, plan, track, len(sizes)) if track.startswith("video/") else None
         if lengths is not None:
             playlist = hls.i_frame_playlist(plan, track, lengths).encode()
-            services.storage.put(Scope.MEDIA, video_key(plan.hash, i_frames_path(track)), playlist)
+            put_media(services, plan.hash, video_key(plan.hash, i_frames_path(track)), playlist)
             i_frames[track] = measured_rates(lengths, durations)
     return Measured(tracks, i_frames)
 

@@ -23,6 +23,7 @@ from kinora.object_keys import moment_path, video_key
 from kinora.pipeline.completing import complete_segments
 from kinora.pipeline.encode import MARGIN
 from kinora.pipeline.exports import best_rendition, best_sound
+from kinora.pipeline.media_objects import put_media
 from kinora.pipeline.moments import update_moment
 from kinora.pipeline.originals import open_original
 from kinora.pipeline.plans import load_plan
@@ -56,7 +57,7 @@ def export_moment(services: Services, job: Job, task: Mapping[str, object], rema
     tracks += [_stored(services, job, sound.track, heard)] if sound and heard else []
     movie = ProgressiveMovie(tracks, window)
     key = video_key(job.hash, moment_path(moment.id, moment.version))
-    services.storage.put(Scope.MEDIA, key, movie.open())
+    put_media(services, moment.hash, key, movie.open())
     _flip(services, moment, key)
 
 

@@ -6,6 +6,7 @@ from kinora.errors import AlreadyExists
 from kinora.media.plan import Plan
 from kinora.model import Scope
 from kinora.object_keys import video_key
+from kinora.pipeline.media_objects import put_media
 from kinora.services import Services
 from kinora.storage.base import PutMode
 
@@ -19,7 +20,7 @@ def load_plan(services: Services, content_hash: str) -> Plan:
 def store_plan(services: Services, plan: Plan) -> Plan:
     """Store `plan` unless there is one, and return the one that is stored then."""
     try:
-        services.storage.put(Scope.MEDIA, video_key(plan.hash, "plan.json"), plan.to_json(), PutMode.CREATE)
+        put_media(services, plan.hash, video_key(plan.hash, "plan.json"), plan.to_json(), PutMode.CREATE)
     except AlreadyExists:
         return load_plan(services, plan.hash)
     return plan

@@ -15,11 +15,12 @@ from kinora.media import audio, hls, segment
 from kinora.media.plan import Plan
 from kinora.media.planning import make_plan
 from kinora.media.sniff import sniff
-from kinora.model import Job, JobState, Scope, StageName, StageState
+from kinora.model import Job, JobState, StageName, StageState
 from kinora.object_keys import playlist_path, video_key
 from kinora.pipeline.batching import send_encode_tasks, send_first_tasks
 from kinora.pipeline.fingerprint import read_head
 from kinora.pipeline.finish import publish_stream
+from kinora.pipeline.media_objects import put_media
 from kinora.pipeline.originals import open_original
 from kinora.pipeline.plans import load_plan, store_plan
 from kinora.pipeline.segments import store_segment
@@ -58,7 +59,7 @@ def _publish(services: Services, job: Job) -> Plan:
                 store_segment(services, job.hash, track, None, data)
     for track in (*plan.tracks(), *(one.track for one in plan.subtitles)):
         playlist = hls.media_playlist(plan, track).encode()
-        services.storage.put(Scope.MEDIA, video_key(job.hash, playlist_path(track)), playlist)
+        put_media(services, job.hash, video_key(job.hash, playlist_path(track)), playlist)
     publish_stream(services, job, plan)
     return plan
 

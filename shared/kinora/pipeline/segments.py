@@ -6,14 +6,18 @@ from kinora.errors import AlreadyExists, NotFound
 from kinora.model import Scope
 from kinora.object_keys import init_path, segment_path, video_key
 from kinora.observability import logger
+from kinora.pipeline.media_objects import put_media
 from kinora.services import Services
 from kinora.storage.base import PutMode, Reader
 
 
 def store_segment(services: Services, content_hash: str, track: str, n: int | None, data: bytes) -> None:
-    """Store segment `n` of `track`, or its init segment if `n` is None; one that exists stays: it is the same bytes."""
+    """Store segment `n` of `track`, or its init segment if `n` is None; one that exists stays: it is the same bytes.
+
+    Raises NotFound if the blob was removed meanwhile.
+    """
     try:
-        services.storage.put(Scope.MEDIA, _key(content_hash, track, n), data, PutMode.CREATE)
+        put_media(services, content_hash, _key(content_hash, track, n), data, PutMode.CREATE)
     except AlreadyExists:
         logger.debug("segment exists", extra={"track": track, "n": n})
 

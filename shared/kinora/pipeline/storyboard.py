@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from kinora.errors import InvalidEvent, NotFound
+from kinora.errors import InvalidEvent
 from kinora.media.plan import Plan
 from kinora.media.storyboard import layout_of, make_sheets
 from kinora.media.storyboard_layout import Layout, write_vtt
-from kinora.model import Job, Scope, StageName
+from kinora.model import Job, StageName
 from kinora.object_keys import STORYBOARD_PATH, sheet_path, video_key
 from kinora.pipeline.derivatives import store_derivative
+from kinora.pipeline.media_objects import put_media
 from kinora.pipeline.originals import open_original
 from kinora.pipeline.plans import load_plan
 from kinora.pipeline.side_stages import side_stage
@@ -32,7 +33,7 @@ def make_storyboard(services: Services, job: Job, task: Mapping[str, object], re
         raise InvalidEvent(f"sheet {first!r} of {layout.sheets} is not in the storyboard of {job.hash}")
     with open_original(services, job) as original:
         for sheet, data in make_sheets(original, plan, first):
-            services.storage.put(Scope.MEDIA, _sheet_key(job, sheet), data)
+            put_media(services, job.hash, _sheet_key(job, sheet), data)
             if sheet + 1 < layout.sheets and remaining() < allowance:
                 services.queues.send(QueueName.ENCODE, [{**task, "first": sheet + 1}])
                 return False
@@ -44,12 +45,7 @@ def _store_index(services: Services, job: Job, plan: Plan, layout: Layout) -> No
     key = video_key(job.hash, STORYBOARD_PATH)
     width, height = layout.tile_width, layout.tile_height
     vtt = write_vtt(plan, layout).encode()
-    try:
-        store_derivative(services, job, "storyboard", key, vtt, width=width, height=height, duration=plan.probe.duration)
-    except NotFound:
-        for sheet in range(layout.sheets):
-            services.storage.delete(Scope.MEDIA, _sheet_key(job, sheet))
-        raise
+    store_derivative(services, job, "storyboard", key, vtt, width=width, height=height, duration=plan.probe.duration)
 
 
 def _sheet_key(job: Job, sheet: int) -> str:

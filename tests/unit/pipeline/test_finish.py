@@ -13,9 +13,11 @@ import pytest
 from kinora.errors import NotFound, Unavailable
 from kinora.model import JobState, Scope
 from kinora.object_keys import video_key
-from kinora.pipeline.finish import publish_measured
+from kinora.pipeline.finish import publish_measured, publish_stream
+from kinora.pipeline.plans import load_plan
 from kinora.pipeline.playback import read_index, stream_key
-from tests.house import HOUR, House, house
+from kinora.pipeline.remove import remove_media
+from tests.house import House, house
 from tests.unit.media.clips import clip
 
 SMALL = {"ladder": "96,64", "task_seconds": "1"}
@@ -134,12 +136,13 @@ def test_nothing_is_left_of_what_was_removed_meanwhile(tmp_path, film):
         home.ingest(home.put("film.ts", film))
         home.work()
         job = home.job()
-        home.services.catalog.release(job.hash, 0.0)
-        assert home.services.catalog.condemn(job.hash, HOUR, 1.0)
-        home.services.catalog.forget(job.hash)
+        plan = load_plan(home.services, job.hash)
+        assert remove_media(home.services, job.hash, originals=False)["complete"]
+        with pytest.raises(NotFound):
+            publish_stream(home.services, job, plan)
         with pytest.raises(NotFound):
             publish_measured(home.services, job)
-        assert not [key for key in home.objects() if key.endswith(("iframes.m3u8", "master.m3u8"))]
+        assert home.objects() == []
 
 
 def test_av1_is_planned_counted_and_made(tmp_path, film):

@@ -11,6 +11,7 @@ from kinora.errors import InvalidInput, NotFound
 from kinora.model import JobState, Scope, StageName, StageState
 from kinora.object_keys import video_key
 from kinora.pipeline.playback import read_index, stream_key
+from kinora.pipeline.remove import remove_media
 from kinora.pipeline.start import retry
 from tests.house import HOUR, house
 from tests.unit.media import clips
@@ -213,12 +214,10 @@ def test_media_removed_meanwhile_leaves_no_sheets(tmp_path, made):
             calls.append(HOUR)
             if len(calls) == 2:
                 assert [key for key in home.objects() if "/sheet_0" in key]
-                home.services.catalog.release(content_hash, 1.0)
-                assert home.services.catalog.condemn(content_hash, 2.0, 2.0)
-                home.services.catalog.forget(content_hash)
+                assert remove_media(home.services, content_hash, originals=False)["complete"]
             return HOUR
 
         home.services.queues.send("image", [{"task": "storyboard", "job": home.job().id}])
         home.work("image", limit=1, remaining=remaining)
         assert len(calls) == 2
-        assert not [key for key in home.objects() if "/storyboard/" in key]
+        assert home.objects() == []

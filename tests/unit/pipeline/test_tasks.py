@@ -8,9 +8,12 @@ from pathlib import Path
 import m3u8
 import pytest
 
-from kinora.errors import InvalidInput
+from kinora.errors import InvalidInput, NotFound
 from kinora.model import JobState, Scope, StageName, StageState
 from kinora.object_keys import video_key
+from kinora.pipeline.derivatives import store_derivative
+from kinora.pipeline.remove import remove_media
+from kinora.pipeline.segments import store_segment
 from kinora.pipeline.start import retry
 from kinora.pipeline.sweep import MAX_REPAIRS, sweep
 from tests.house import HOUR, house
@@ -146,6 +149,20 @@ def test_retry_makes_only_what_is_missing(tmp_path, clip):
         assert home.job().state is JobState.READY
         with pytest.raises(InvalidInput):
             retry(home.services, home.job().id)
+
+
+def test_what_is_stored_after_a_removal_is_taken_back(tmp_path, clip):
+    with house(tmp_path, **SMALL) as home:
+        home.ingest(home.put("clip.mp4", clip))
+        home.work("prepare")
+        job = home.job()
+        audio = next(body for body in home.waiting("encode") if body["task"] == "audio")
+        assert remove_media(home.services, job.hash, originals=False)["complete"]
+        with pytest.raises(NotFound):
+            store_segment(home.services, job.hash, str(audio["track"]), 0, b"late")
+        with pytest.raises(NotFound):
+            store_derivative(home.services, job, "poster", video_key(job.hash, "cover.jpg"), b"late")
+        assert home.objects() == []
 
 
 def test_work_that_is_killed_every_time_ends_in_the_job(tmp_path):
