@@ -62,6 +62,7 @@ def _encode(path, pictures, container, rate, gop, aspect, start, codec, options)
         stream.width, stream.height = pictures[0].size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.gop_size = gop
+        stream.codec_context.thread_count = 1  # tiny pictures; with a thread per core an encoder was seen to spin for ever
         if aspect is not None:
             stream.codec_context.sample_aspect_ratio = aspect
         for at, picture in enumerate(pictures):
