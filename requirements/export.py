@@ -15,7 +15,7 @@ TARGETS = {
     "api": "functions/api/requirements.txt",
 }
 OPTIONS = (
-    "--quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --constraint requirements.lock"
+    "--quiet --universal --python-version 3.11 --no-header --no-annotate --constraint requirements.lock"
 )
 
 

@@ -19,7 +19,7 @@ from kinora.media.plan import PLAN_VERSION, Plan, Probe, Rendition, VideoSource
 from kinora.media.probe import probe
 from kinora.media.subtitles import plan_subtitles
 from kinora.media.timeline import Timeline, cut_timeline, durations
-from kinora.media.video_copy import VideoCopy, find_video_copy
+from kinora.media.video_copy import Refusal, VideoCopy, find_video_copy
 
 _FASTEST = Fraction(240)  # frames per second for which rates are planned
 _RATE_TOLERANCE = Fraction(1, 100)
@@ -55,16 +55,9 @@ def make_plan(
     renditions: tuple[Rendition, ...] = ()
     not_copied = ""
     if found.video is not None and found.video.frame_rate is not None:
-        lengths = durations(timeline.cuts, found.video.time_base)
         copy = find_video_copy(file, demuxer, found.video, timeline, pictures, ladder)
-        is_copied = isinstance(copy, VideoCopy)
-        encoded = choose_renditions(found.video, found.video.frame_rate, ladder, lengths, with_own_size=is_copied)
-        if isinstance(copy, VideoCopy):
-            renditions = (_copied(encoded[0], copy), *encoded[1:])
-        else:
-            renditions, not_copied = encoded, copy.value
-        if "av1" in codecs:
-            renditions += _in_av1(found.video, encoded, lengths)
+        not_copied = "" if isinstance(copy, VideoCopy) else copy.value
+        renditions = _renditions(found.video, found.video.frame_rate, timeline, ladder, copy, codecs)
     return Plan(
         version=PLAN_VERSION,
         hash=content_hash,
@@ -87,6 +80,21 @@ def _copied(rendition: Rendition, copy: VideoCopy) -> Rendition:
 def _in_av1(video: VideoSource, renditions: Sequence[Rendition], durations: Sequence[Fraction]) -> tuple[Rendition, ...]:
     twins = (in_av1(one, durations) for one in renditions)
     return tuple(with_true_codecs(video, twin) for twin in twins if twin)
+
+
+def _renditions(
+    video: VideoSource,
+    frame_rate: Fraction,
+    timeline: Timeline,
+    ladder: Sequence[int],
+    copy: VideoCopy | Refusal,
+    codecs: Sequence[str],
+) -> tuple[Rendition, ...]:
+    """The H.264 rungs, the top one copied where that is exact; then the same rungs in AV1 if it is asked for."""
+    lengths = durations(timeline.cuts, video.time_base)
+    encoded = choose_renditions(video, frame_rate, ladder, lengths, with_own_size=isinstance(copy, VideoCopy))
+    renditions = (_copied(encoded[0], copy), *encoded[1:]) if isinstance(copy, VideoCopy) else encoded
+    return renditions + _in_av1(video, encoded, lengths) if "av1" in codecs else renditions
 
 
 def _check_limits(video: VideoSource | None, duration: float, max_duration: int, max_pixels: int) -> None:

@@ -36,7 +36,7 @@ function card(medium, state) {
   const name = medium.originals.length ? nameOf(medium.originals[0]) : medium.hash.slice(0, 12);
   const button = element(
     "button", { type: "button", onclick: () => view(medium, name) },
-    element("span", { className: "frame" }, medium.thumbnail_url ? picture(medium) : placeholder(medium, state)),
+    element("span", { className: "frame" }, medium.thumbnail_url ? picture(medium) : emptyFrame(medium, state)),
     element("span", { className: "name", textContent: name, title: name }),
     element("span", { className: "about", textContent: `${medium.media_type} · ${sizeOf(medium.size)}` }),
   );
@@ -53,7 +53,7 @@ function picture(medium) {
   return image;
 }
 
-function placeholder(medium, state) {
+function emptyFrame(medium, state) {
   if (state === "failed") return element("span", { className: "state failed", textContent: "failed" });
   if (state === "under way") return element("span", { className: "state", textContent: "in the making…" });
   return element("span", { className: "state", textContent: medium.kind === "audio" ? "♪" : "no picture" });
