@@ -14,9 +14,7 @@ TARGETS = {
     "video": "layers/video/requirements.txt",
     "api": "functions/api/requirements.txt",
 }
-OPTIONS = (
-    "--quiet --universal --python-version 3.11 --no-header --no-annotate --constraint requirements.lock"
-)
+OPTIONS = "--quiet --universal --python-version 3.11 --no-header --no-annotate --constraint requirements.lock"
 
 
 def main() -> None:
