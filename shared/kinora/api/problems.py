@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kinora.api.routes import allowed_methods
 from kinora.errors import KinoraError, RangeNotSatisfiable, Unauthorized, Unavailable
 from kinora.observability import logger
 
@@ -67,10 +68,13 @@ def _on_validation_error(_: Request, error: Exception) -> Response:
     return problem(422, "validation-failed", where)
 
 
-def _on_http_exception(_: Request, error: Exception) -> Response:
+def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
     code = _CODES.get(error.status_code, "invalid-input" if error.status_code < 500 else "internal")
-    return problem(error.status_code, code, str(error.detail), dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(allowed_methods(request))
+    return problem(error.status_code, code, str(error.detail), headers)
 
 
 class _UnexpectedErrors:

@@ -33,3 +33,20 @@ def test_paths_and_methods_that_do_not_exist_are_problem_documents(tmp_path):
         ):
             assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
             assert (answer.json()["status"], answer.json()["code"]) == (status, code)
+
+
+def test_a_method_that_is_not_allowed_hears_of_all_that_are(tmp_path):
+    with house(tmp_path) as home:
+        client = TestClient(create_app(home.services))
+        media = f"/api/media/{'a' * 64}"
+        for method, path, allowed in (
+            ("PUT", "/healthz", "GET, HEAD"),
+            ("OPTIONS", "/healthz", "GET, HEAD"),
+            ("DELETE", f"/stream/{'a' * 64}/master.m3u8", "GET, HEAD"),
+            ("PATCH", media, "DELETE, GET"),
+        ):
+            answer = client.request(method, path)
+            assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+            assert answer.headers["content-type"] == "application/problem+json"
+        preflight = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "GET"}
+        assert client.options("/healthz", headers=preflight).headers["access-control-allow-methods"]
