@@ -43,21 +43,16 @@ def make_plan(
     found = probe(file, demuxer)
     _check_limits(found.video, found.duration, max_duration, max_pixels)
     timeline = Timeline((), ())
-    pictures: list[PictureTime] = []
+    copy: VideoCopy | Refusal | None = None
     if found.video is not None:
-        pictures = read_picture_times(file, demuxer, found.video.index)
-        timeline = _timeline(found.video, pictures)
-        found = _as_measured(found, found.video, timeline, pictures)
+        found, timeline, copy = _cut(file, demuxer, found, found.video, ladder)
     origin = _origin(found)
     video_cuts = [cut * found.video.time_base - origin for cut in timeline.cuts] if found.video else []
     _check_limits(found.video, found.duration, max_duration, max_pixels)
     audio_tracks, audio_timeline = audio.plan_tracks(file, found, origin, video_cuts, audio_codecs)
     renditions: tuple[Rendition, ...] = ()
-    not_copied = ""
-    if found.video is not None and found.video.frame_rate is not None:
-        copy = find_video_copy(file, demuxer, found.video, timeline, pictures, ladder)
-        not_copied = "" if isinstance(copy, VideoCopy) else copy.value
-        renditions = _renditions(found.video, found.video.frame_rate, timeline, ladder, copy, codecs)
+    if found.video is not None and copy is not None:
+        renditions = _renditions(found.video, timeline, ladder, copy, codecs)
     return Plan(
         version=PLAN_VERSION,
         hash=content_hash,
@@ -69,8 +64,20 @@ def make_plan(
         audio_timeline=audio_timeline,
         entries=timeline.entries,
         subtitles=plan_subtitles(file, demuxer),
-        not_copied=not_copied,
+        not_copied=copy.value if isinstance(copy, Refusal) else "",
     )
+
+
+def _cut(
+    file: BinaryIO, demuxer: str, found: Probe, video: VideoSource, ladder: Sequence[int]
+) -> tuple[Probe, Timeline, VideoCopy | Refusal]:
+    """The timeline, what it says about the video, and whether that can be copied; only then it keeps to the keyframes where
+    shorter segments would play sooner."""
+    pictures = read_picture_times(file, demuxer, video.index)
+    timeline = _timeline(video, pictures, at_keyframes=True)
+    found = _as_measured(found, video, timeline, pictures)
+    copy = find_video_copy(file, demuxer, found.video or video, timeline, pictures, ladder)
+    return found, timeline if isinstance(copy, VideoCopy) else _timeline(video, pictures, at_keyframes=False), copy
 
 
 def _copied(rendition: Rendition, copy: VideoCopy) -> Rendition:
@@ -83,14 +90,10 @@ def _in_av1(video: VideoSource, renditions: Sequence[Rendition], durations: Sequ
 
 
 def _renditions(
-    video: VideoSource,
-    frame_rate: Fraction,
-    timeline: Timeline,
-    ladder: Sequence[int],
-    copy: VideoCopy | Refusal,
-    codecs: Sequence[str],
+    video: VideoSource, timeline: Timeline, ladder: Sequence[int], copy: VideoCopy | Refusal, codecs: Sequence[str]
 ) -> tuple[Rendition, ...]:
     """The H.264 rungs, the top one copied where that is exact; then the same rungs in AV1 if it is asked for."""
+    frame_rate = video.frame_rate or Fraction(1)
     lengths = durations(timeline.cuts, video.time_base)
     encoded = choose_renditions(video, frame_rate, ladder, lengths, with_own_size=isinstance(copy, VideoCopy))
     renditions = (_copied(encoded[0], copy), *encoded[1:]) if isinstance(copy, VideoCopy) else encoded
@@ -104,8 +107,8 @@ def _check_limits(video: VideoSource | None, duration: float, max_duration: int,
         raise LimitExceeded(f"{duration:.0f} seconds are more than {max_duration}")
 
 
-def _timeline(video: VideoSource, pictures: Sequence[PictureTime]) -> Timeline:
-    timeline = cut_timeline(pictures, video.start, video.time_base, video.frame_rate)
+def _timeline(video: VideoSource, pictures: Sequence[PictureTime], *, at_keyframes: bool) -> Timeline:
+    timeline = cut_timeline(pictures, video.start, video.time_base, video.frame_rate, at_keyframes=at_keyframes)
     if timeline is None:
         raise CorruptMedia("no picture is shown", public_message="No picture of the video can be decoded.")
     return timeline

@@ -15,6 +15,7 @@ from itertools import pairwise
 from kinora.media.index import PictureTime
 
 TARGET = Fraction(4)  # seconds that a segment should last
+FIRST_TARGETS = (Fraction(1), Fraction(2))  # and the first ones, so that the first picture is made soon
 LONGEST = Fraction(10)
 SHORTEST = Fraction(1)
 _FALLBACK_RATE = Fraction(25)
@@ -29,11 +30,17 @@ class Timeline:
 
 
 def cut_timeline(
-    pictures: Sequence[PictureTime], first: int, time_base: Fraction, frame_rate: Fraction | None
+    pictures: Sequence[PictureTime],
+    first: int,
+    time_base: Fraction,
+    frame_rate: Fraction | None,
+    *,
+    at_keyframes: bool = False,
 ) -> Timeline | None:
     """Cut the stream whose first visible picture has the pts `first`; None if nothing can be shown.
 
-    Segments last about 4 s and at most 10 s unless a single picture lasts longer; a tail under 1 s joins its predecessor.
+    Segments last about 4 s and at most 10 s unless a single picture lasts longer; a tail under 1 s joins its predecessor. The
+    first two are shorter, 1 s and 2 s; `at_keyframes` does not divide GOPs for that, as copying wants it.
     """
     keyframes = sorted({picture.pts for picture in pictures if picture.is_keyframe}) or [first]
     shown = sorted({picture.pts for picture in pictures if picture.is_shown and picture.pts >= first})
@@ -41,7 +48,8 @@ def cut_timeline(
         return None
     end = shown[-1] + _last_duration(pictures, shown, time_base, frame_rate)
     is_shown = set(shown)
-    cuts = _join_tail(_cuts(shown, [time for time in keyframes if time in is_shown], end, time_base), shown, time_base)
+    candidates = [time for time in keyframes if time in is_shown]
+    cuts = _join_tail(_cuts(shown, candidates, end, time_base, at_keyframes=at_keyframes), shown, time_base)
     entries = tuple(keyframes[max(bisect_right(keyframes, cut) - 1, 0)] for cut in cuts[:-1])
     return Timeline(tuple(cuts), entries)
 
@@ -58,16 +66,25 @@ def _last_duration(
     return max(round(1 / (frame_rate or _FALLBACK_RATE) / time_base), 1)
 
 
-def _cuts(shown: Sequence[int], keyframes: Sequence[int], end: int, time_base: Fraction) -> list[int]:
+def _cuts(shown: Sequence[int], keyframes: Sequence[int], end: int, time_base: Fraction, *, at_keyframes: bool) -> list[int]:
+    first_targets = [one / time_base for one in FIRST_TARGETS]
     target, longest, shortest = TARGET / time_base, LONGEST / time_base, SHORTEST / time_base
     cuts = [shown[0]]
-    while end - cuts[-1] > target:
+    while end - cuts[-1] > (wanted := first_targets[len(cuts) - 1] if len(cuts) <= len(first_targets) else target):
         start = cuts[-1]
         ahead = bisect_left(keyframes, start + shortest)
         near = keyframes[ahead : bisect_right(keyframes, start + longest)] or keyframes[ahead : ahead + 1]
-        goal = min(near, key=partial(_distance, start + target), default=end)
+        goal = min(near, key=partial(_distance, start + wanted), default=end)
+        if wanted < target and goal - start > 2 * wanted and not at_keyframes:
+            goal = _picture_near(shown, start + wanted, start + 2 * wanted) or goal
         cuts += [*_subdivide(shown, start, goal, longest, target), goal]
     return cuts if cuts[-1] == end else [*cuts, end]
+
+
+def _picture_near(shown: Sequence[int], earliest: Fraction, latest: Fraction) -> int | None:
+    """The first picture from `earliest` on, unless it is shown after `latest`."""
+    place = bisect_left(shown, earliest)
+    return shown[place] if place < len(shown) and shown[place] <= latest else None
 
 
 def _distance(goal: Fraction, time: int) -> Fraction:

@@ -6,7 +6,8 @@ so does one that was interrupted before: its attempts count anew, so that only a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from kinora.errors import InvalidEvent
 from kinora.media import audio, segment
@@ -14,6 +15,7 @@ from kinora.media.plan import Plan
 from kinora.model import Job, SegmentId, StageName
 from kinora.observability import logger
 from kinora.pipeline.batching import batches, renditions_of
+from kinora.pipeline.leases import LEASE_SECONDS, lease, segment_lease
 from kinora.pipeline.originals import open_original
 from kinora.pipeline.plans import load_plan
 from kinora.pipeline.segments import is_stored, store_segment
@@ -36,7 +38,9 @@ def encode_video(services: Services, job: Job, task: Mapping[str, object], remai
         return segment.encode_batch(original, plan, first, stop, {one.name for one in renditions})
 
     tracks = [one.track for one in renditions]
-    _encode(services, job, task, StageName.VIDEO, tracks, _planned(plan, task, len(plan.timeline) - 1), make, remaining)
+    numbers = _planned(plan, task, len(plan.timeline) - 1)
+    with _first_lease(services, plan, tracks, numbers[0]):
+        _encode(services, job, task, StageName.VIDEO, tracks, numbers, make, remaining)
 
 
 def encode_audio(services: Services, job: Job, task: Mapping[str, object], remaining: Callable[[], int]) -> None:
@@ -50,6 +54,18 @@ def encode_audio(services: Services, job: Job, task: Mapping[str, object], remai
         return audio.encode_batch(original, plan, track, first, stop)
 
     _encode(services, job, task, StageName.AUDIO, [track], _planned(plan, task, plan.segment_count(track)), make, remaining)
+
+
+@contextmanager
+def _first_lease(services: Services, plan: Plan, tracks: Sequence[str], n: int) -> Iterator[None]:
+    """For the segment that a viewer asks for first: while the work for one of them is under way it is not done twice."""
+    leases = [segment_lease(services, plan, track, n) for track in tracks]
+    name = next((name for name, together in leases if len(together) > 1), None)
+    if name is None:
+        yield
+        return
+    with lease(services, name, wait=LEASE_SECONDS):
+        yield
 
 
 def _planned(plan: Plan, task: Mapping[str, object], count: int) -> range:

@@ -6,8 +6,7 @@ once: a lease lets one of them encode it; the others are told so at once and wai
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from kinora.errors import CorruptMedia, InvalidEvent, KinoraError, NotFound
@@ -17,6 +16,7 @@ from kinora.media.plan import Plan
 from kinora.model import Job, JobState, Kind, SegmentId, StageName, StageState
 from kinora.observability import logger
 from kinora.pipeline.collect import jobs_of
+from kinora.pipeline.leases import lease, segment_lease
 from kinora.pipeline.originals import open_original
 from kinora.pipeline.plans import is_planned, load_plan
 from kinora.pipeline.segments import is_stored, store_segment
@@ -24,7 +24,6 @@ from kinora.pipeline.work import settle, update, with_stages
 from kinora.services import Services
 from kinora.storage.base import Reader
 
-LEASE_SECONDS = 60.0  # longer than any segment takes
 FIRST_SEGMENTS = 2  # of each track with which playing begins
 
 
@@ -52,19 +51,19 @@ def make_segment(services: Services, content_hash: str, track: str, n: int | Non
     if not is_planned(plan, track, n):
         raise NotFound(f"the plan of {content_hash} has no segment {n} of {track}")
     jobs = _jobs_at_work(services, content_hash)
-    lease, owner = f"segment#{content_hash}/{track}/{n}", uuid.uuid4().hex
-    now = services.clock()
-    if not services.leases.acquire(lease, owner, now + LEASE_SECONDS, now):
-        return False
-    try:
-        if not is_stored(services, content_hash, track, n):
+    name, tracks = segment_lease(services, plan, track, n)
+    with lease(services, name) as is_held:
+        if not is_held:
+            return False
+        missing = [one for one in tracks if not is_stored(services, content_hash, one, n)]
+        made = missing if track in missing else []
+        if made:
             with open_original(services, jobs[0]) as original:
-                data = _encode(original, plan, track, n)
+                segments = list(_encode(original, plan, made, n))
             jobs = _jobs_at_work(services, content_hash)  # the medium may have been removed meanwhile
-            store_segment(services, content_hash, track, n, data)
-    finally:
-        services.leases.release(lease, owner)
-    _mark(services, jobs, track, n)
+            for one, data in segments:
+                store_segment(services, content_hash, one, n, data)
+    _mark(services, jobs, made or [track], n)
     return True
 
 
@@ -84,11 +83,15 @@ def make_first_segments(services: Services, job: Job, task: Mapping[str, object]
     settle(services, job.id)
 
 
-def _encode(original: Reader, plan: Plan, track: str, n: int | None) -> bytes:
-    kind, name = track.split("/")
-    if kind == "audio":
-        return audio.init_segment(original, plan, track) if n is None else audio.encode(original, plan, track, n)
-    return dict(segment.init_segments(original, plan))[track] if n is None else segment.encode(original, plan, name, n)
+def _encode(original: Reader, plan: Plan, tracks: Sequence[str], n: int | None) -> Iterable[tuple[str, bytes]]:
+    """Segment `n` of the tracks: one of sound, or any of pictures."""
+    names = {track.split("/")[1] for track in tracks}
+    if tracks[0].startswith("audio/"):
+        (track,) = tracks
+        return [(track, audio.init_segment(original, plan, track) if n is None else audio.encode(original, plan, track, n))]
+    if n is None:
+        return [one for one in segment.init_segments(original, plan) if one[0] in tracks]
+    return [(track, data) for track, _, data in segment.encode_batch(original, plan, n, n + 1, names)]
 
 
 def _jobs_at_work(services: Services, content_hash: str) -> list[Job]:
@@ -104,13 +107,13 @@ def _jobs_at_work(services: Services, content_hash: str) -> list[Job]:
     return jobs
 
 
-def _mark(services: Services, jobs: list[Job], track: str, n: int | None) -> None:
+def _mark(services: Services, jobs: list[Job], tracks: Sequence[str], n: int | None) -> None:
     if n is None:
         return
-    stage = StageName.AUDIO if track.startswith("audio/") else StageName.VIDEO
+    stage = StageName.AUDIO if tracks[0].startswith("audio/") else StageName.VIDEO
     for job in jobs:
         with suppress(NotFound):  # deleted meanwhile
-            services.jobs.mark_segments(job.id, stage, [SegmentId(track, n)], services.clock())
+            services.jobs.mark_segments(job.id, stage, [SegmentId(track, n) for track in tracks], services.clock())
             settle(services, job.id)
 
 

@@ -109,7 +109,7 @@ _RECIPES: dict[str, tuple[str, str]] = {
     "web_slices": (".mp4", f"{_source(5)} {_WEB} -slices 3 -g 60"),
     "web_unusual": (".mp4", f"{_source(5, size='160x100')} {_WEB} -g 60"),
     "web_open_gop": (".mp4", f"{_source(9)} {_WEB} -g 50 -x264-params open-gop=1"),
-    "web_inner": (".mp4", f"{_source(3)} {_WEB} -g 15 -x264-params open-gop=1"),
+    "web_inner": (".mp4", f"{_source(1.9)} {_WEB} -g 15 -x264-params open-gop=1"),
     "web_refresh": (".mp4", f"{_source(9)} {_WEB} -g 60 -x264-params intra-refresh=1:bframes=0"),
     "web_long_gop": (".mp4", f"{_source(14)} {_WEB} -g 9999"),
     "web_interlaced": (".mp4", f"{_source(5, '25')} -vf interlace {_WEB} -flags +ildct+ilme -g 50"),

@@ -46,8 +46,8 @@ def test_a_plan_is_the_same_every_time_and_after_being_stored(name):
 def test_the_timeline_follows_the_keyframes():
     plan = plan_clip("film")
     ticks = plan.probe.video.time_base
-    assert [cut * ticks for cut in plan.timeline] == [Fraction(1001 * frames, 24_000) for frames in (0, 96, 192, 216)]
-    assert plan.entries == plan.timeline[:-1]
+    assert [cut * ticks for cut in plan.timeline] == [Fraction(1001 * frames, 24_000) for frames in (0, 24, 48, 144, 216)]
+    assert plan.entries == (0, 0, *plan.timeline[2:-1])
     assert plan.probe.duration == pytest.approx(9.009)
 
 

@@ -29,35 +29,52 @@ def seconds_of(timeline) -> list[float]:
 @pytest.mark.parametrize(
     ("length", "every", "expected"),
     [
-        (12, 1, [4, 4, 4]),
-        (12, 2, [4, 4, 4]),
-        (12, 3, [3, 3, 3, 3]),
-        (12, 5, [5, 5, 2]),
-        (20, 10, [10, 10]),
+        (16, 1, [1, 2, 4, 4, 4, 1]),
+        (16, 2, [2, 2, 4, 4, 4]),
+        (12, 3, [1, 2, 3, 3, 3]),
+        (12, 5, [1, 4, 5, 2]),
+        (20, 10, [1, 2, 7, 10]),
         (0.48, 1, [0.48]),
-        (3, 1, [3]),
+        (3, 1, [1, 2]),
+        (2.48, 1, [1, 1.48]),
     ],
 )
-def test_cuts_lie_at_the_keyframes_nearest_to_four_seconds(length, every, expected):
+def test_cuts_lie_at_the_keyframes_nearest_to_four_seconds_after_a_quick_beginning(length, every, expected):
     keyframes = {float(second) for second in range(0, 100, every)}
     assert seconds_of(cut(pictures(length, keyframes=keyframes))) == expected
 
 
+@pytest.mark.parametrize(
+    ("length", "every", "expected"),
+    [(16, 1, [1, 2, 4, 4, 4, 1]), (16, 2, [2, 2, 4, 4, 4]), (12, 5, [5, 5, 2]), (20, 10, [10, 10])],
+)
+def test_for_copying_no_gop_is_divided_for_a_quick_beginning(length, every, expected):
+    keyframes = {float(second) for second in range(0, 100, every)}
+    timeline = cut_timeline(pictures(length, keyframes=keyframes), 0, TICK, Fraction(25), at_keyframes=True)
+    assert seconds_of(timeline) == expected
+
+
+def test_a_picture_that_stands_for_long_is_not_divided():
+    times = [PictureTime(pts, 5000, is_keyframe=pts == 0, is_shown=True) for pts in (0, 5000, 10_000)]
+    assert seconds_of(cut(times)) == [5, 5, 5]
+
+
 def test_a_tail_under_one_second_joins_its_predecessor():
-    assert seconds_of(cut(pictures(8.52, keyframes={0, 4, 8}))) == [4, 4.52]
+    assert seconds_of(cut(pictures(8.52, keyframes={0, 4, 8}))) == [1, 3, 4.52]
 
 
 def test_a_tail_that_would_make_its_predecessor_too_long_is_shared_out():
-    lengths = seconds_of(cut(pictures(10.6, keyframes={0, 9.92})))
-    assert len(lengths) == 2
-    assert min(lengths) > 5
+    lengths = seconds_of(cut(pictures(13.6, keyframes={0, 3, 12.92})))
+    assert len(lengths) == 4
+    assert min(lengths[2:]) > 5
 
 
 def test_long_gops_are_divided_into_equal_parts_and_decoded_from_their_keyframe():
     timeline = cut(pictures(25, keyframes={0.0, 12.0}))
     lengths = seconds_of(timeline)
     assert sum(lengths) == 25
-    assert all(3 <= length <= 5 for length in lengths)
+    assert lengths[:2] == [1, 2]
+    assert all(3 <= length <= 5 for length in lengths[3:])
     assert 12_000 in timeline.cuts
     assert timeline.entries == tuple(12_000 if start >= 12_000 else 0 for start in timeline.cuts[:-1])
 
@@ -90,5 +107,5 @@ def test_hidden_pictures_are_not_shown_but_are_where_decoding_starts():
 
 def test_pictures_before_the_first_visible_one_are_left_out():
     times = pictures(4, keyframes={1.0})
-    assert cut(times, 1000).cuts == (1000, 4000)
+    assert cut(times, 1000).cuts == (1000, 2000, 4000)
     assert cut(times, 9000) is None

@@ -16,7 +16,7 @@ from kinora.errors import CorruptMedia, Pending
 from kinora.invoking.base import is_made, segment_request
 from kinora.model import Failure, JobState, Scope, StageName, StageState
 from kinora.object_keys import init_path, segment_path, video_key
-from kinora.pipeline.on_demand import LEASE_SECONDS
+from kinora.pipeline.leases import LEASE_SECONDS
 from kinora.pipeline.plans import load_plan
 from kinora.pipeline.start import retry
 from kinora.pipeline.sweep import sweep
@@ -90,6 +90,32 @@ def test_asked_for_or_not_every_segment_is_the_same_and_counted_once(tmp_path, f
         home.work()
         assert home.job().state is JobState.READY
         assert stored(home) == eager
+
+
+def test_the_first_segment_is_made_for_every_encoded_rung_at_once_and_the_next_one_alone(tmp_path, film):
+    middle = "video/r42_h264"
+    with house(tmp_path, ladder="54,42,32") as home:
+        content_hash = begin(home, film)
+        assert ask(home, content_hash, LOW, 1)
+        assert ask(home, content_hash, LOW, 0)
+        made = {segment_path(LOW, 0), segment_path(middle, 0), segment_path(LOW, 1)}
+        once = stored(home)
+        assert {path for path in once if path.endswith(".m4s")} == made
+        assert home.job().segments_done[StageName.VIDEO] == 3
+        home.services.storage.delete(Scope.MEDIA, video_key(content_hash, segment_path(LOW, 0)))
+        assert ask(home, content_hash, LOW, 0)
+        assert stored(home) == once
+
+
+def test_the_background_waits_while_the_first_segment_is_made_for_a_viewer(tmp_path, film):
+    with house(tmp_path, ladder="54,42,32") as home:
+        content_hash = begin(home, film)
+        home.services.leases.acquire(f"segment#{content_hash}/video/0", "somebody", time.time() + 1, time.time())
+        assert not ask(home, content_hash, LOW, 0)
+        start = time.monotonic()
+        home.work()
+        assert time.monotonic() - start > 0.9
+        assert home.job().state is JobState.READY
 
 
 def test_a_lost_init_segment_is_made_again(tmp_path, film, eager):
