@@ -191,7 +191,7 @@ class Job:
 
     `version` grows with every change and is the condition of the next one. `segments_planned` and `segments_done`
     are per stage (`audio`, `video`); `segments_done` is a cache of the segment rows and only `Jobs.mark_segments` moves it.
-    `repairs` counts how often the sweep had to send the job's tasks again.
+    `repairs` counts how often the job's tasks were lost and sent again with nothing done in between.
     """
 
     id: str
@@ -216,7 +216,8 @@ class Job:
         """Playable, with nothing left to do but segments that are made when somebody asks for them."""
         segments = {self.stages.get(name, Stage()).state for name in self.segments_planned}
         others = {stage.state for name, stage in self.stages.items() if name not in self.segments_planned}
-        is_waiting = StageState.PENDING in segments and StageState.RUNNING not in segments
+        has_all = all(self.segments_done.get(name, 0) >= planned for name, planned in self.segments_planned.items())
+        is_waiting = StageState.PENDING in segments and StageState.RUNNING not in segments and not has_all
         return self.state is JobState.PLAYABLE and is_waiting and not others & {StageState.PENDING, StageState.RUNNING}
 
     @property

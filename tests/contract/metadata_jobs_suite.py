@@ -200,6 +200,17 @@ class JobsSuite:
         stirred = jobs.change(replace(resting, stages={**waiting, StageName.POSTER: Stage(StageState.PENDING)}))
         assert [found.version for found in jobs.idle(1e9)] == [stirred.version]
 
+    def test_a_job_at_rest_is_idle_again_when_its_last_segment_is_marked(self, metadata: Metadata) -> None:
+        jobs = metadata.jobs
+        stages = {StageName.AUDIO: Stage(StageState.PENDING), StageName.VIDEO: Stage(StageState.PENDING)}
+        planned = {StageName.AUDIO: 1, StageName.VIDEO: 2}
+        jobs.create(replace(job("j1", state=JobState.PLAYABLE), stages=stages, segments_planned=planned))
+        jobs.mark_segments("j1", StageName.VIDEO, [SegmentId("video/r", n) for n in range(2)], 500.0)
+        assert jobs.idle(1e9) == ()
+        jobs.mark_segments("j1", StageName.AUDIO, [SegmentId("audio/t", 0)], 600.0)
+        assert jobs.idle(600.0) == ()
+        assert [found.progress for found in jobs.idle(601.0)] == [1.0]
+
     def test_event_data_must_be_json(self, metadata: Metadata) -> None:
         jobs = metadata.jobs
         created, _ = jobs.create(job("j1"))

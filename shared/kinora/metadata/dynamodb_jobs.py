@@ -109,12 +109,18 @@ class DynamoJobs:
         if not fresh:
             return job
         model = self._table.jobs
-        done = model.segments_done[stage.value]
+        done, counted = model.segments_done[stage.value], job.segments_done.get(stage)
         actions = [done.set((done | 0) + len(fresh))]
-        if now is not None and now > job.updated_at:
-            actions += [model.updated_at.set(now), model.dsk.set(place_key(now, job.id))]
+        unchanged = model.created_at == job.created_at
+        marked = replace(job, segments_done={**job.segments_done, stage: (counted or 0) + len(fresh)})
+        if job.is_at_rest:  # its last segment makes it idle again, so of two who mark at once the second counts both
+            unchanged &= (model.version == job.version) & (done.does_not_exist() if counted is None else done == counted)
+            actions += [] if marked.is_at_rest else [model.dpk.set(IDLE)]
+        updated_at = max(now or 0.0, job.updated_at)
+        if updated_at > job.updated_at or marked.is_at_rest is not job.is_at_rest:
+            actions += [model.updated_at.set(updated_at), model.dsk.set(place_key(updated_at, job.id))]
         with transaction(self._table.connection) as writes:
-            writes.update(model(*job_key(job_id)), actions, condition=model.created_at == job.created_at)
+            writes.update(model(*job_key(job_id)), actions, condition=unchanged)
             for row in fresh:
                 writes.save(row, condition=self._table.segments.pk.does_not_exist())
         return self._table.get(job_id)

@@ -1,4 +1,4 @@
-"""Starting work: the job is created once per (hash, recipe) and its first task is sent. Called by ingest, retry and repair."""
+"""Starting work: the job is created once per (hash, recipe) and its first task is sent. Called by ingest, retry and the sweep."""
 
 from __future__ import annotations
 
@@ -31,12 +31,10 @@ def _lost_its_original(job: Job) -> bool:
     return any(failure is not None and failure.code == OriginalGone.code for failure in failures)
 
 
-def send_first_task(services: Services, job: Job, *, repair: bool = False) -> None:
-    """Send the task from which all others follow; with `repair` it also replaces tasks that were lost. Sending it twice is
-    harmless."""
+def send_first_task(services: Services, job: Job) -> None:
+    """Send the task from which all others follow. Sending it twice is harmless."""
     queue, task = (QueueName.IMAGE, "image") if job.kind is Kind.IMAGE else (QueueName.PREPARE, "prepare")
-    body: dict[str, object] = {"task": task, "job": job.id}
-    services.queues.send(queue, [body | {"repair": True} if repair else body])
+    services.queues.send(queue, [{"task": task, "job": job.id}])
 
 
 def refuse(services: Services, key: str, content_hash: str, state: str, failure: Failure) -> None:

@@ -37,6 +37,7 @@ _TASKS = {
     "frame-crop": "kinora.pipeline.frame_crops:make_frame_crops",
     "moment": "kinora.pipeline.moment_export:export_moment",
     "proxy": "kinora.pipeline.proxy:make_proxy",
+    "repair": "kinora.pipeline.repair:repair",
     "preview": "kinora.pipeline.preview:make_preview",
     "storyboard": "kinora.pipeline.storyboard:make_storyboard",
     "subtitles": "kinora.pipeline.subtitles:make_texts",

@@ -15,7 +15,7 @@ from kinora.pipeline.derivatives import store_derivative
 from kinora.pipeline.remove import remove_media
 from kinora.pipeline.segments import store_segment
 from kinora.pipeline.start import retry
-from kinora.pipeline.sweep import MAX_REPAIRS, sweep
+from kinora.pipeline.sweep import sweep
 from tests.house import HOUR, house
 from tests.pictures import picture
 from tests.unit.media import clips
@@ -173,25 +173,6 @@ def test_work_that_is_killed_every_time_ends_in_the_job(tmp_path):
             home.services.queues.change_visibility("image", message.receipt, 0)
         home.work(limit=1)
         assert (home.job().state, home.job().error.code) == (JobState.FAILED, "exhausted")
-
-
-def test_lost_tasks_are_sent_again_by_the_sweep_but_not_for_ever(tmp_path, clip):
-    now = [1_800_000_000.0]
-    with house(tmp_path, clock=lambda: now[0], stuck_seconds="100", **SMALL) as home:
-        home.ingest(home.put("clip.mp4", clip))
-        home.work("prepare")
-        for attempt in range(MAX_REPAIRS):
-            while found := home.services.queues.receive("encode", 10):
-                for message in found:
-                    home.services.queues.delete("encode", message.receipt)
-            now[0] += 101
-            assert sweep(home.services, lambda: HOUR)["repaired"] == 1
-            assert home.job().repairs == attempt + 1
-            home.work("prepare")
-            assert home.waiting("encode")
-        now[0] += 101
-        sweep(home.services, lambda: HOUR)
-        assert (home.job().state, home.job().error.code) == (JobState.FAILED, "stuck")
 
 
 def test_the_sweep_collects_after_the_grace_period_and_not_before(tmp_path):
