@@ -11,15 +11,17 @@ from kinora.services import Services
 from kinora.storage.base import PutMode, Reader
 
 
-def store_segment(services: Services, content_hash: str, track: str, n: int | None, data: bytes) -> None:
+def store_segment(services: Services, content_hash: str, track: str, n: int | None, data: bytes) -> bool:
     """Store segment `n` of `track`, or its init segment if `n` is None; one that exists stays: it is the same bytes.
 
-    Raises NotFound if the blob was removed meanwhile.
+    False if it existed. Raises NotFound if the blob was removed meanwhile.
     """
     try:
         put_media(services, content_hash, _key(content_hash, track, n), data, PutMode.CREATE)
     except AlreadyExists:
         logger.debug("segment exists", extra={"track": track, "n": n})
+        return False
+    return True
 
 
 def is_stored(services: Services, content_hash: str, track: str, n: int | None) -> bool:
