@@ -18,6 +18,7 @@ from kinora.media.rates import Measured, average, with_measured_peaks
 
 _VERSION = 7  # EXT-X-MAP for fMP4 segments needs 6, players' checks for it say 7
 _START_RATE = 2_500_000  # bits per second that most connections carry at once
+_COPIED_START_RATE = 8_000_000  # the same, for what need not be encoded, while segments are still to be made
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]*)')
 _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 _NOTHING = Measured()
@@ -78,7 +79,8 @@ def _subtitle_playlist(plan: Plan) -> str:
 
 
 def multivariant_playlist(plan: Plan, measured: Measured = _NOTHING) -> str:
-    """The multivariant playlist. The variant that players start with stands first: the best up to 2.5 Mb/s, or the lowest.
+    """The multivariant playlist. The variant that players start with stands first: the best up to 2.5 Mb/s, or the lowest; or, until
+    all is `measured`, one that is copied and therefore there at once.
 
     The others follow from the best to the lowest, those in AV1 after those in H.264, which everything plays; then the same with
     surround sound, where there is some. Rates are the plan's
@@ -93,7 +95,7 @@ def multivariant_playlist(plan: Plan, measured: Measured = _NOTHING) -> str:
     lines = [*_head(), *(tag("EXT-X-MEDIA", one) for group in groups for one in group.media()), *texts]
     choices: list[Group | None] = [*groups] or [None]
     for group in choices:
-        for rendition in _start_first(plan.renditions):
+        for rendition in _start_first(plan.renditions, measured):
             lines += [
                 tag("EXT-X-STREAM-INF", _video_variant(rendition, group, measured) | with_texts),
                 f"{rendition.track}/playlist.m3u8",
@@ -134,10 +136,12 @@ def _target(durations: Iterable[int]) -> int:
     return max(1, *(floor(Fraction(duration, 1_000_000) + Fraction(1, 2)) for duration in durations))
 
 
-def _start_first(renditions: Sequence[Rendition]) -> list[Rendition]:
+def _start_first(renditions: Sequence[Rendition], measured: Measured) -> list[Rendition]:
     falling = sorted(renditions, key=lambda one: (one.codec != "h264", -one.bandwidth))
     common = [one for one in falling if one.codec == "h264"]
     start = next((one for one in common if one.bandwidth <= _START_RATE), common[-1])
+    if not measured.tracks:
+        start = next((one for one in common if one.copied and one.bandwidth <= _COPIED_START_RATE), start)
     return [start, *(one for one in falling if one is not start)]
 
 

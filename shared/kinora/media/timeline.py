@@ -15,9 +15,10 @@ from itertools import pairwise
 from kinora.media.index import PictureTime
 
 TARGET = Fraction(4)  # seconds that a segment should last
-FIRST_TARGETS = (Fraction(1), Fraction(2))  # and the first ones, so that the first picture is made soon
+FIRST_TARGETS = (Fraction(1), Fraction(1), Fraction(2))  # and the first ones, so that the first picture is made soon
 LONGEST = Fraction(10)
 SHORTEST = Fraction(1)
+_TOO_LATE = Fraction(3, 2)  # times a first target, when a keyframe comes so late that its group of pictures is divided
 _FALLBACK_RATE = Fraction(25)
 
 
@@ -40,7 +41,7 @@ def cut_timeline(
     """Cut the stream whose first visible picture has the pts `first`; None if nothing can be shown.
 
     Segments last about 4 s and at most 10 s unless a single picture lasts longer; a tail under 1 s joins its predecessor. The
-    first two are shorter, 1 s and 2 s; `at_keyframes` does not divide GOPs for that, as copying wants it.
+    first three are shorter, 1 s, 1 s and 2 s; `at_keyframes` does not divide GOPs for that, as copying wants it.
     """
     keyframes = sorted({picture.pts for picture in pictures if picture.is_keyframe}) or [first]
     shown = sorted({picture.pts for picture in pictures if picture.is_shown and picture.pts >= first})
@@ -75,8 +76,8 @@ def _cuts(shown: Sequence[int], keyframes: Sequence[int], end: int, time_base: F
         ahead = bisect_left(keyframes, start + shortest)
         near = keyframes[ahead : bisect_right(keyframes, start + longest)] or keyframes[ahead : ahead + 1]
         goal = min(near, key=partial(_distance, start + wanted), default=end)
-        if wanted < target and goal - start > 2 * wanted and not at_keyframes:
-            goal = _picture_near(shown, start + wanted, start + 2 * wanted) or goal
+        if wanted < target and goal - start > _TOO_LATE * wanted and not at_keyframes:
+            goal = _picture_near(shown, start + wanted, start + _TOO_LATE * wanted) or goal
         cuts += [*_subdivide(shown, start, goal, longest, target), goal]
     return cuts if cuts[-1] == end else [*cuts, end]
 

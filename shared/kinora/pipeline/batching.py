@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from kinora.media.plan import Plan, Rendition
 from kinora.model import Job, SegmentId
+from kinora.pipeline.leases import FIRST_SEGMENTS
 from kinora.pipeline.side_stages import side_tasks
 from kinora.queues.base import QueueName
 from kinora.services import Services
@@ -16,22 +17,23 @@ DECODE_SECONDS_PER_PIXEL = 5e-9  # of the source: 10-bit HEVC, the slowest of wh
 AUDIO_SEGMENTS_PER_TASK = 150
 COPIED_SEGMENTS_PER_TASK = 60
 COPIED, ENCODED = "copied", "encoded"
-_FIRST = 2  # encode tasks that come before everything else
+_FIRST_SOUND = 10  # segments of sound in the first task
 
 
 def send_encode_tasks(services: Services, job: Job, plan: Plan) -> None:
-    """Send tasks for everything that is not done yet: the first segments and all that are only copied, then what lies beside
-    the stream, then the rest."""
+    """Send tasks for everything that is not done yet: the first segments, all that are only copied, what lies beside the stream,
+    then the rest."""
     marked = services.jobs.segments(job.id)
     sound: list[dict[str, object]] = []
     for track in (one.track for one in plan.audio_tracks):
         missing = [n for n in range(plan.segment_count(track)) if SegmentId(track, n) not in marked]
-        for first, stop in batches(missing, AUDIO_SEGMENTS_PER_TASK):
+        for first, stop in batches(missing, AUDIO_SEGMENTS_PER_TASK, start=_FIRST_SOUND):
             sound.append({"task": "audio", "job": job.id, "track": track, "first": first, "stop": stop})
     copied = _picture_tasks(job, plan, marked, COPIED, COPIED_SEGMENTS_PER_TASK)
     pictures = _picture_tasks(job, plan, marked, ENCODED, _segments_per_task(plan, services.settings.task_seconds))
-    first_tasks, rest = [*sound[:1], *copied, *pictures[:_FIRST]], [*sound[1:], *pictures[_FIRST:]]
-    services.queues.send(QueueName.ENCODE, [*first_tasks, *side_tasks(job), *rest])
+    beginning = [*pictures[:1], *sound[:1], *copied[:1], *pictures[1:FIRST_SEGMENTS]]
+    rest = [*copied[1:], *side_tasks(job), *sound[1:], *pictures[FIRST_SEGMENTS:]]
+    services.queues.send(QueueName.ENCODE, [*beginning, *rest])
 
 
 def renditions_of(plan: Plan, kind: object) -> list[Rendition]:

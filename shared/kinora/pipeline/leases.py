@@ -14,8 +14,8 @@ from kinora.media.plan import Plan
 from kinora.services import Services
 
 LEASE_SECONDS = 60.0  # longer than any segment takes
+FIRST_SEGMENTS = 2  # of each track: what players fetch before they show anything
 _LOOK_SECONDS = 0.1  # between two attempts
-_LONGEST_TOGETHER = 2.5  # seconds
 
 
 @contextmanager
@@ -35,18 +35,13 @@ def lease(services: Services, name: str, *, wait: float = 0.0) -> Iterator[bool]
 def segment_lease(services: Services, plan: Plan, track: str, n: int | None) -> tuple[str, list[str]]:
     """The name of the lease under which segment `n` of `track` is made, and the tracks of which it is made then.
 
-    The first segment is made of all H.264 renditions at once, from one decode: many players look at every one of them before they
-    show anything. Not so when nothing is encoded that is not watched, or when the segment is a long one.
+    The first segments are made of all H.264 renditions at once, from one decode: many players look at every one of them before
+    they show anything. Not so when nothing is encoded that is not watched.
     """
     together = [one.track for one in plan.renditions if one.codec == "h264" and not one.copied]
-    if n == 0 and track in together and services.settings.encode == "eager" and _is_short(plan):
-        return f"segment#{plan.hash}/video/0", together
+    if n is not None and n < FIRST_SEGMENTS and track in together and services.settings.encode == "eager":
+        return f"segment#{plan.hash}/video/{n}", together
     return f"segment#{plan.hash}/{track}/{n}", [track]
-
-
-def _is_short(plan: Plan) -> bool:
-    video = plan.probe.video
-    return video is not None and (plan.timeline[1] - plan.timeline[0]) * video.time_base <= _LONGEST_TOGETHER
 
 
 def _acquire(services: Services, name: str, owner: str) -> bool:

@@ -16,15 +16,13 @@ from kinora.media.plan import Plan
 from kinora.model import Job, JobState, Kind, SegmentId, StageName, StageState
 from kinora.observability import logger
 from kinora.pipeline.collect import jobs_of
-from kinora.pipeline.leases import lease, segment_lease
+from kinora.pipeline.leases import FIRST_SEGMENTS, lease, segment_lease
 from kinora.pipeline.originals import open_original
 from kinora.pipeline.plans import is_planned, load_plan
 from kinora.pipeline.segments import is_stored, store_segment
 from kinora.pipeline.work import settle, update, with_stages
 from kinora.services import Services
 from kinora.storage.base import Reader
-
-FIRST_SEGMENTS = 2  # of each track with which playing begins
 
 
 def answer_request(services: Services, event: Mapping[str, object]) -> dict[str, object]:

@@ -29,13 +29,13 @@ def seconds_of(timeline) -> list[float]:
 @pytest.mark.parametrize(
     ("length", "every", "expected"),
     [
-        (16, 1, [1, 2, 4, 4, 4, 1]),
-        (16, 2, [2, 2, 4, 4, 4]),
-        (12, 3, [1, 2, 3, 3, 3]),
-        (12, 5, [1, 4, 5, 2]),
-        (20, 10, [1, 2, 7, 10]),
+        (16, 1, [1, 1, 2, 4, 4, 4]),
+        (16, 2, [1, 1, 2, 4, 4, 4]),
+        (12, 3, [1, 1, 1, 3, 3, 3]),
+        (12, 5, [1, 1, 3, 5, 2]),
+        (20, 10, [1, 1, 2, 6, 10]),
         (0.48, 1, [0.48]),
-        (3, 1, [1, 2]),
+        (3, 1, [1, 1, 1]),
         (2.48, 1, [1, 1.48]),
     ],
 )
@@ -46,7 +46,7 @@ def test_cuts_lie_at_the_keyframes_nearest_to_four_seconds_after_a_quick_beginni
 
 @pytest.mark.parametrize(
     ("length", "every", "expected"),
-    [(16, 1, [1, 2, 4, 4, 4, 1]), (16, 2, [2, 2, 4, 4, 4]), (12, 5, [5, 5, 2]), (20, 10, [10, 10])],
+    [(16, 1, [1, 1, 2, 4, 4, 4]), (16, 2, [2, 2, 2, 4, 4, 2]), (12, 5, [5, 5, 2]), (20, 10, [10, 10])],
 )
 def test_for_copying_no_gop_is_divided_for_a_quick_beginning(length, every, expected):
     keyframes = {float(second) for second in range(0, 100, every)}
@@ -60,23 +60,23 @@ def test_a_picture_that_stands_for_long_is_not_divided():
 
 
 def test_a_tail_under_one_second_joins_its_predecessor():
-    assert seconds_of(cut(pictures(8.52, keyframes={0, 4, 8}))) == [1, 3, 4.52]
+    assert seconds_of(cut(pictures(8.52, keyframes={0, 4, 8}))) == [1, 1, 2, 4.52]
 
 
 def test_a_tail_that_would_make_its_predecessor_too_long_is_shared_out():
-    lengths = seconds_of(cut(pictures(13.6, keyframes={0, 3, 12.92})))
-    assert len(lengths) == 4
-    assert min(lengths[2:]) > 5
+    lengths = seconds_of(cut(pictures(14.6, keyframes={0, 4, 13.92})))
+    assert len(lengths) == 5
+    assert min(lengths[3:]) > 5
 
 
 def test_long_gops_are_divided_into_equal_parts_and_decoded_from_their_keyframe():
-    timeline = cut(pictures(25, keyframes={0.0, 12.0}))
+    timeline = cut(pictures(28, keyframes={0.0, 16.0}))
     lengths = seconds_of(timeline)
-    assert sum(lengths) == 25
-    assert lengths[:2] == [1, 2]
+    assert sum(lengths) == 28
+    assert lengths[:3] == [1, 1, 2]
     assert all(3 <= length <= 5 for length in lengths[3:])
-    assert 12_000 in timeline.cuts
-    assert timeline.entries == tuple(12_000 if start >= 12_000 else 0 for start in timeline.cuts[:-1])
+    assert 16_000 in timeline.cuts
+    assert timeline.entries == tuple(16_000 if start >= 16_000 else 0 for start in timeline.cuts[:-1])
 
 
 def test_no_segment_is_longer_than_ten_seconds_whatever_the_keyframes():
@@ -101,11 +101,11 @@ def test_the_last_picture_without_duration_lasts_as_long_as_the_one_before():
 def test_hidden_pictures_are_not_shown_but_are_where_decoding_starts():
     times = [PictureTime(pts, 40, is_keyframe=pts == -400, is_shown=pts >= 0) for pts in range(-400, 2000, 40)]
     timeline = cut(times)
-    assert timeline.cuts == (0, 2000)
-    assert timeline.entries == (-400,)
+    assert timeline.cuts == (0, 1000, 2000)
+    assert timeline.entries == (-400, -400)
 
 
 def test_pictures_before_the_first_visible_one_are_left_out():
     times = pictures(4, keyframes={1.0})
-    assert cut(times, 1000).cuts == (1000, 2000, 4000)
+    assert cut(times, 1000).cuts == (1000, 2000, 3000, 4000)
     assert cut(times, 9000) is None

@@ -92,13 +92,13 @@ def test_asked_for_or_not_every_segment_is_the_same_and_counted_once(tmp_path, f
         assert stored(home) == eager
 
 
-def test_the_first_segment_is_made_for_every_encoded_rung_at_once_and_the_next_one_alone(tmp_path, film):
+def test_the_first_segments_are_made_for_every_encoded_rung_at_once_and_the_others_alone(tmp_path, film):
     middle = "video/r42_h264"
     with house(tmp_path, ladder="54,42,32") as home:
         content_hash = begin(home, film)
-        assert ask(home, content_hash, LOW, 1)
+        assert ask(home, content_hash, LOW, 2)
         assert ask(home, content_hash, LOW, 0)
-        made = {segment_path(LOW, 0), segment_path(middle, 0), segment_path(LOW, 1)}
+        made = {segment_path(LOW, 0), segment_path(middle, 0), segment_path(LOW, 2)}
         once = stored(home)
         assert {path for path in once if path.endswith(".m4s")} == made
         assert home.job().segments_done[StageName.VIDEO] == 3
