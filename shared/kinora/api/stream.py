@@ -30,7 +30,8 @@ def stream_router(services: Services, access: Access) -> APIRouter:
         responses={
             206: {"description": "The range asked for"},
             302: {"description": "Where the bytes are (AWS)"},
-            503: {"description": "Planned, not encoded yet: ask again"},
+            404: {"description": "Not planned, or it could not be made: `code` says why"},
+            503: {"description": "Planned, not made yet: ask again"},
         },
     )
     def stream(

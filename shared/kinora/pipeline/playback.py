@@ -7,24 +7,35 @@ import time
 
 from kinora.errors import NotFound, Pending
 from kinora.invoking.base import WAIT_SECONDS
-from kinora.model import Scope
+from kinora.model import Scope, Stage, StageName, StageState
 from kinora.object_keys import STORYBOARD_PATH, is_hash, video_key
+from kinora.pipeline.exports import newest_job
 from kinora.pipeline.plans import is_planned, load_plan
 from kinora.pipeline.segments import is_stored
 from kinora.services import Services
 
 _TRACK_FILE = re.compile(r"((?:video|audio)/[A-Za-z0-9_-]{1,64})/(playlist\.m3u8|init\.mp4|seg_(0|[1-9][0-9]{0,8})\.m4s)")
 _I_FRAMES = re.compile(r"video/[A-Za-z0-9_-]{1,64}/iframes\.m3u8")
-_FILES = frozenset({"master.m3u8", "cover.jpg", "preview.webp", "preview.gif", STORYBOARD_PATH, "waveform.json"})
 _TEXT = re.compile(r"(subtitles/[A-Za-z0-9_-]{1,64})/(?:playlist\.m3u8|seg_0\.vtt)")
 _SHEET = re.compile(r"storyboard/sheet_(0|[1-9][0-9]{0,3})\.jpg")
+_STAGES = {
+    "cover.jpg": StageName.POSTER,
+    "preview.webp": StageName.PREVIEW,
+    "preview.gif": StageName.PREVIEW,
+    STORYBOARD_PATH: StageName.STORYBOARD,
+    "waveform.json": StageName.WAVEFORM,
+}
 _EXPORT = re.compile(r"(?:proxy/[A-Za-z0-9_-]{1,64}|moments/[0-9a-f]{32}/v[1-9][0-9]{0,8})\.mp4")
 _LOOK_SECONDS = 0.1  # between two looks for what somebody else is making
 
 
 def stream_key(content_hash: str, path: str) -> str:
     """The key of a file that viewers may ask for; raises NotFound for anything else, so that nothing else can be read."""
-    is_known = path in _FILES or any(files.fullmatch(path) for files in (_TRACK_FILE, _I_FRAMES, _TEXT, _SHEET, _EXPORT))
+    is_known = (
+        path == "master.m3u8"
+        or path in _STAGES
+        or any(files.fullmatch(path) for files in (_TRACK_FILE, _I_FRAMES, _TEXT, _SHEET, _EXPORT))
+    )
     if not is_hash(content_hash) or not is_known:
         raise NotFound(f"no stream file {path!r}")
     return video_key(content_hash, path)
@@ -37,8 +48,8 @@ def read_index(services: Services, content_hash: str, path: str) -> str:
 
 
 def make_missing(services: Services, content_hash: str, path: str) -> None:
-    """Return when a file of the stream that was missing is stored. Raises NotFound if it is not planned, Pending if it is no
-    segment or takes too long, and what making it raises."""
+    """Return when a file of the stream that was missing is stored. Raises NotFound if it is not planned or cannot be made,
+    Pending if it is no segment or takes too long, and what making it raises."""
     wanted = _wanted(services, content_hash, path)
     if wanted is None or services.segments is None:
         raise Pending(f"{path} is planned")
@@ -63,13 +74,18 @@ def explain_absence(services: Services, content_hash: str, path: str) -> NotFoun
 def _wanted(services: Services, content_hash: str, path: str) -> tuple[str, int | None] | None:
     """Track and number (None: the init segment) of what is at `path`, or None if that is planned and no segment.
 
-    Raises NotFound if it is not planned.
+    Raises NotFound if it is not planned, or if the stage that would have made it has failed.
     """
+    stage = _STAGES.get(path) or (StageName.STORYBOARD if _SHEET.fullmatch(path) else None)
+    if stage is not None:
+        _expect(services, content_hash, path, stage)
+        return None
     media, text = _TRACK_FILE.fullmatch(path), _TEXT.fullmatch(path)
     if media is None and text is None:
         raise NotFound(f"no stream file {path!r}")
     plan = load_plan(services, content_hash)
     if text is not None and text[1] in {one.track for one in plan.subtitles}:
+        _expect(services, content_hash, path, StageName.SUBTITLES)
         return None
     if media is not None:
         track, file, number = media.groups()
@@ -77,3 +93,19 @@ def _wanted(services: Services, content_hash: str, path: str) -> tuple[str, int 
         if is_planned(plan, track, n):
             return None if file == "playlist.m3u8" else (track, n)
     raise NotFound(f"no stream file {path!r}")
+
+
+def _expect(services: Services, content_hash: str, path: str, name: StageName) -> None:
+    """Raises NotFound unless the stage that makes `path` is still to come, or has just ended: with the code of what went wrong
+    if it, or the whole job, has failed."""
+    job = newest_job(services, content_hash)
+    stage = job.stages.get(name, Stage(StageState.SKIPPED))
+    if stage.state in {StageState.PENDING, StageState.RUNNING} and not job.state.is_final:
+        return
+    if stage.state is StageState.READY:
+        services.storage.head(Scope.MEDIA, video_key(content_hash, path))
+        return
+    failure = stage.error if stage.state is StageState.FAILED else job.error
+    if failure is None or stage.state is StageState.SKIPPED:
+        raise NotFound(f"{name.value} of {content_hash} is {stage.state.value}")
+    raise NotFound(f"{name.value} of {content_hash} has failed", public_message=failure.message, code=failure.code)
