@@ -1,12 +1,13 @@
-"""Door of the ingest function: S3 events of the source bucket, invoked asynchronously. An error makes Lambda try again."""
+"""Door of the ingest function: S3 events of the source bucket, invoked asynchronously; what Lambda gave up comes by a queue."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from kinora.bootstrap import services
 from kinora.observability import observed
-from kinora.pipeline.ingest import ingest_event
+from kinora.pipeline.intake import take_in
 
 
 @observed
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    return ingest_event(services(), event)
+def handler(event: dict[str, Any], _context: object) -> Mapping[str, Any]:
+    return take_in(services(), event)

@@ -19,7 +19,7 @@ from tests.template.stack import FUNCTIONS, properties, statements, text
 
 SOURCE, MEDIA = (text(properties(name)["BucketName"]) for name in ("SourceBucket", "MediaBucket"))
 WORKERS = {"ImageQueue": "Image", "PrepareQueue": "Video", "EncodeQueue": "Video"}
-BY_LAMBDA_ITSELF = {"Log", "ReceiveTasks", "ReadOutbox", "FindOutbox", "SetAsideFailures"}
+BY_LAMBDA_ITSELF = {"TakeUpFailures", "Log", "ReceiveTasks", "ReadOutbox", "FindOutbox", "SetAsideFailures"}
 # What is allowed and not called here: what follows an unclear answer to an upload, taking back what was made
 # for a medium that was removed meanwhile, what encrypted streams need, and deleting the
 # segment rows of a video, which the API does here.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kinora.local.reading import seconds_of
 from kinora.metadata.dynamodb_tables import TABLES
 from kinora.settings import Settings, known_variables
 from tests.template.stack import FUNCTIONS, ROOT, may, of_type, properties, text, variables, written
@@ -39,9 +40,11 @@ def test_no_function_can_start_itself_again_but_for_what_remains_of_an_encode_ta
     reached = set(starts)
     while further := {(a, d) for a, b in reached for c, d in starts if b == c} - reached:
         reached |= further
-    # A prepare task sends encode tasks, and an encode task that runs out of time sends its rest: always less than it got.
-    assert {name for name, started in reached if name == started} == {"Video"}
+    # A prepare task sends encode tasks, and an encode task that runs out of time sends its rest: always less than it got. What
+    # Ingest fails to take in Lambda puts into a queue once; from there it is received a limited number of times.
+    assert {name for name, started in reached if name == started} == {"Video", "Ingest"}
     assert ("Video", "PrepareQueue") not in feeds()
+    assert properties("VideoFunction")["RecursiveLoop"] == "Allow", "else Lambda drops what was handed on for the 17th time"
 
 
 def test_filters_of_one_bucket_do_not_overlap():
@@ -113,12 +116,24 @@ def test_every_dead_letter_queue_has_an_alarm_and_every_queue_wants_tls():
 
 def test_events_that_keep_failing_are_set_aside():
     (ingest,) = of_type("AWS::Lambda::EventInvokeConfig").values()
-    assert text(ingest["DestinationConfig"]["OnFailure"]["Destination"]) == "IngestDeadLetters.Arn"
-    assert "IngestDeadLetters.Arn" in may("Ingest", "sqs:SendMessage")
+    assert text(ingest["DestinationConfig"]["OnFailure"]["Destination"]) == "IngestQueue.Arn"
+    assert "IngestQueue.Arn" in may("Ingest", "sqs:SendMessage")
     outbox = properties("NotifyFunction")["Events"]["Outbox"]["Properties"]
     assert text(outbox["DestinationConfig"]["OnFailure"]["Destination"]) == "NotifyDeadLetters.Arn"
     assert outbox["MaximumRetryAttempts"] > 0
     assert outbox["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_an_upload_outwaits_a_collection_that_was_killed():
+    again = properties("IngestQueue")
+    (schedule,) = [one["Properties"]["Schedule"] for one in properties("SweepFunction")["Events"].values()]
+    assert again["VisibilityTimeout"] >= 6 * properties("IngestFunction")["Timeout"]
+    assert again["VisibilityTimeout"] >= seconds_of(schedule), "the sweep ends the collection before the next attempt"
+    redrive = again["RedrivePolicy"]
+    assert text(redrive["deadLetterTargetArn"]) == "IngestDeadLetters.Arn"
+    assert again["VisibilityTimeout"] * redrive["maxReceiveCount"] < again["MessageRetentionPeriod"]
+    shortest = sum(0.75 * min(2**failures, again["VisibilityTimeout"]) for failures in range(1, redrive["maxReceiveCount"]))
+    assert shortest > seconds_of(schedule) / 2, "offline the attempts are closer together"
 
 
 def test_the_stream_filter_lets_only_new_outbox_rows_through():

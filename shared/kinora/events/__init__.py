@@ -4,7 +4,7 @@ Called by the pipeline (readers) and by local mode and tests (writers). Never de
 """
 
 from kinora.events.objects import ObjectEvent, object_events, s3_event
-from kinora.events.queued import QueueRecord, ReceivedMessage, queue_records, sqs_event
+from kinora.events.queued import QueueRecord, ReceivedMessage, comes_from_queue, failed_event, queue_records, sqs_event
 from kinora.events.scheduled import schedule_event
 from kinora.events.streamed import stream_event, stream_events
 
@@ -12,6 +12,8 @@ __all__ = [
     "ObjectEvent",
     "QueueRecord",
     "ReceivedMessage",
+    "comes_from_queue",
+    "failed_event",
     "object_events",
     "queue_records",
     "s3_event",

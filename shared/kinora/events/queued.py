@@ -49,6 +49,19 @@ def queue_records(event: Mapping[str, object]) -> tuple[QueueRecord, ...]:
     return tuple(_queue_record(record) for record in records(event, _SOURCE))
 
 
+def comes_from_queue(event: Mapping[str, object]) -> bool:
+    """Whether the event is in the form of a batch of messages."""
+    found = event.get("Records")
+    first = found[0] if isinstance(found, list) and found else None
+    return isinstance(first, Mapping) and first.get("eventSource") == _SOURCE
+
+
+def failed_event(body: Mapping[str, object]) -> Mapping[str, object]:
+    """The event that an asynchronous invocation was given up with, of the record that Lambda sends to a function's OnFailure
+    destination. Raises InvalidEvent."""
+    return required(body, "requestPayload", dict)
+
+
 def _queue_record(record: Mapping[str, object]) -> QueueRecord:
     message_id = required(record, "messageId", str)
     try:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 
 import pytest
 
 from kinora.errors import StaleState
 from kinora.model import UNHASHED, BlobState, JobState, Kind
-from tests.house import house
+from kinora.pipeline.intake import take_in
+from kinora.pipeline.sweep import sweep
+from tests.house import HOUR, house
 from tests.pictures import picture
+from tests.unit.event_fixtures import fixture
 
 CAT = picture()
 DOG = picture(colour=(10, 90, 200))
@@ -127,16 +131,29 @@ def test_keys_that_could_escape_are_refused_and_folders_ignored(tmp_path):
         assert home.ingest(home.created("uploads/folder/"), home.created("elsewhere/cat.jpg")) == ["ignored", "ignored"]
 
 
-def test_an_upload_waits_while_the_same_content_is_being_collected(tmp_path):
+def test_an_upload_waits_in_the_queue_while_the_same_content_is_being_collected(tmp_path):
     with house(tmp_path) as home:
         home.ingest(home.put("cat.jpg", CAT))
         home.ingest(home.remove("cat.jpg"))
         now = home.services.clock() + 1
-        assert home.services.catalog.condemn(digest(CAT), now, now)
+        assert home.services.catalog.condemn(digest(CAT), now, now)  # by somebody who is killed then
+        again = home.put("cat.jpg", CAT)
         with pytest.raises(StaleState):
-            home.ingest(home.put("cat.jpg", CAT))
-        home.services.catalog.forget(digest(CAT))
+            take_in(home.services, again)
+        given_up = {**fixture("sqs-ingest.json")["Records"][0], "body": json.dumps({"requestPayload": again})}
+        failed = {"batchItemFailures": [{"itemIdentifier": given_up["messageId"]}]}
+        assert take_in(home.services, {"Records": [given_up]}) == failed
+        sweep(home.services, lambda: HOUR)
         assert home.services.catalog.blob(digest(CAT)) is None
+        assert take_in(home.services, {"Records": [given_up]}) == {"batchItemFailures": []}
+        home.work()
+        assert (home.job().state, home.services.catalog.blob(digest(CAT)).references) == (JobState.READY, 1)
+
+
+def test_a_record_without_its_event_stays_in_the_queue(tmp_path):
+    with house(tmp_path) as home:
+        unclear = {**fixture("sqs-ingest.json")["Records"][0], "body": "{}"}
+        assert take_in(home.services, {"Records": [unclear]})["batchItemFailures"]
 
 
 def test_one_bad_record_does_not_keep_the_others_away(tmp_path):
