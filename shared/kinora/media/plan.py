@@ -20,8 +20,9 @@ OPUS_FRAME = 960  # samples in 20 ms at 48 kHz (RFC 6716)
 class VideoSource:
     """The video stream that is used. `width` and `height` are display pixels: after rotation and with square pixels.
 
-    `rotation` is how far decoded pictures are turned clockwise to be shown upright: 0, 90, 180 or 270 degrees. `start` and
-    `end` are pts in `time_base`. The colour fields are FFmpeg's names, `unknown` where nothing is signalled.
+    `rotation` is how far decoded pictures are turned clockwise to be shown upright: 0, 90, 180 or 270 degrees; those of a
+    `mirrored` video then change left and right. `start` and `end` are pts in `time_base`. The colour fields are FFmpeg's names,
+    `unknown` where nothing is signalled.
     """
 
     index: int
@@ -39,6 +40,7 @@ class VideoSource:
     color_space: str
     color_range: str
     interlaced: bool = False
+    mirrored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 from kinora.errors import CorruptMedia
 from kinora.media.container import decoding, demux, film_of, open_original
 from kinora.media.libvips import pyvips
+from kinora.media.orientation import orientation
 from kinora.media.tone_map import ToneMap, mapping_of
 
 _LONG_EDGE = 1280
@@ -147,8 +148,9 @@ def _render(frame: VideoFrame, stream: VideoStream, rotation: int | None) -> Any
     else:
         small = frame.reformat(width, height, "rgb24", interpolation="AREA")
     picture = pyvips.Image.new_from_memory(_packed(small), width, height, 3, "uchar").copy(interpretation="srgb")
-    turn = -round(frame.rotation / 90) * 90 % 360 if rotation is None else rotation % 360
-    return picture.rot(f"d{turn}").copy_memory()
+    turn, is_mirrored = orientation(frame) if rotation is None else (rotation % 360, False)
+    upright = picture.rot(f"d{turn}")
+    return (upright.fliphor() if is_mirrored else upright).copy_memory()
 
 
 def _packed(frame: VideoFrame) -> bytes:

@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from kinora.errors import CorruptMedia, UnsupportedMedia
 from kinora.media import colour
 from kinora.media.container import decoding, demux, film_of, open_original
+from kinora.media.orientation import orientation
 from kinora.media.plan import AudioSource, Probe, VideoSource
 from kinora.media.sample_tables import check_sample_counts
 
@@ -53,7 +54,7 @@ def _video_source(container: InputContainer, stream: VideoStream, seconds: float
         raise CorruptMedia("no picture can be decoded", public_message="No picture of the video can be decoded.")
     time_base = stream.time_base or Fraction(1, av.time_base)
     start = _start(picture, container.format.name)
-    rotation = -round(picture.rotation / 90) * 90 % 360
+    rotation, is_mirrored = orientation(picture)
     width, height = _shown_size(picture, stream.sample_aspect_ratio or Fraction(1), rotation)
     context = stream.codec_context
     return VideoSource(
@@ -72,6 +73,7 @@ def _video_source(container: InputContainer, stream: VideoStream, seconds: float
         color_space=colour.MATRICES.get(picture.colorspace, colour.UNKNOWN),
         color_range=colour.RANGES.get(picture.color_range, colour.UNKNOWN),
         interlaced=picture.interlaced_frame,
+        mirrored=is_mirrored,
     )
 
 

@@ -19,7 +19,7 @@ from kinora.media.plan import Rendition, VideoSource
 from kinora.media.tone_map import ToneMap
 
 _SCALER = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
-_TURNS = {90: ("transpose=clock",), 180: ("hflip", "vflip"), 270: ("transpose=cclock",)}
+_TURNS = {0: (), 90: ("transpose=clock",), 180: ("hflip", "vflip"), 270: ("transpose=cclock",)}
 
 _TICK = Fraction(1, 1000)
 
@@ -36,7 +36,8 @@ class ScalingChain:
         mapping = mapping_to_bt709(video.color_primaries, video.color_transfer, video.color_space)
         self._tone_map = ToneMap(mapping) if mapping else None
         self._scalers = [VideoReformatter() for _ in renditions]
-        self._turn = _Filter(_TURNS[video.rotation]) if video.rotation else None
+        turn = _TURNS[video.rotation] + (("hflip",) if video.mirrored else ())
+        self._turn = _Filter(turn) if turn else None
 
     def render(self, picture: VideoFrame) -> list[VideoFrame]:
         """One picture per rendition, in their order."""

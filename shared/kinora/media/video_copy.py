@@ -105,7 +105,7 @@ def _check_source(demuxer: str, video: VideoSource, rungs: Sequence[int]) -> Non
     _require(video.codec == "h264", Refusal.CODEC)
     _require(video.pixel_format == "yuv420p", Refusal.PIXEL_FORMAT)
     _require(not video.interlaced, Refusal.INTERLACED)
-    _require(video.rotation == 0, Refusal.ROTATED)
+    _require(video.rotation == 0 and not video.mirrored, Refusal.ROTATED)
     _require(video.width % 2 == 0 and video.height % 2 == 0, Refusal.SIZE)
     _require(min(video.width, video.height) <= max(rungs), Refusal.TOO_LARGE)
     _require(mapping_to_bt709(video.color_primaries, video.color_transfer, video.color_space) is None, Refusal.COLOUR)

@@ -48,6 +48,8 @@ _RECIPES: dict[str, tuple[str, str]] = {
     "variable_mkv": (".mkv", f"{_source(12)} {_VARIABLE} {_REORDERED} -g 40"),
     "rotated": (".mp4", "-display_rotation 90 -i {even} -c copy"),
     "upside_down": (".mp4", "-display_rotation 180 -i {half_second} -c copy"),
+    "mirrored": (".mp4", "-display_hflip -i {half_second} -c copy"),
+    "mirrored_and_turned": (".mp4", "-display_rotation 90 -display_hflip -i {half_second} -c copy"),
     "portrait": (".mp4", f"{_source(2, size='108x192')} {_QUICK}"),
     "odd": (".mkv", f"{_source(2, size='175x99')} {_QUICK} -pix_fmt yuv444p"),
     "anamorphic": (".mp4", f"{_source(1, size='144x96')} -vf setsar=16/9 {_QUICK}"),

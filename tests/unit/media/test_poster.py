@@ -150,6 +150,10 @@ def test_start_later_than_zero():
         ((0, 1, -1, 0), Image.Transpose.ROTATE_270),
         ((-1, 0, 0, -1), Image.Transpose.ROTATE_180),
         ((0, -1, 1, 0), Image.Transpose.ROTATE_90),
+        ((-1, 0, 0, 1), Image.Transpose.FLIP_LEFT_RIGHT),
+        ((1, 0, 0, -1), Image.Transpose.FLIP_TOP_BOTTOM),
+        ((0, 1, 1, 0), Image.Transpose.TRANSPOSE),
+        ((0, -1, -1, 0), Image.Transpose.TRANSVERSE),
     ],
 )
 def test_rotation_of_phones_is_applied(matrix, turn):

@@ -99,6 +99,8 @@ def test_every_segment_fits_the_one_init_segment():
     [
         ("rotated", "even", "transpose=cclock,"),
         ("upside_down", "half_second", "hflip,vflip,"),
+        ("mirrored", "half_second", "hflip,"),
+        ("mirrored_and_turned", "half_second", "transpose=clock_flip,"),
         ("half_second", "half_second", ""),
     ],
 )
