@@ -5,6 +5,7 @@ The same original and ladder give the same plan; no picture but the first is dec
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -13,7 +14,7 @@ from typing import BinaryIO
 from kinora.errors import CorruptMedia, LimitExceeded
 from kinora.media import audio
 from kinora.media.av1 import with_true_codecs
-from kinora.media.index import PictureTime, read_picture_times
+from kinora.media.index import PictureIndex, PictureTime, read_pictures
 from kinora.media.ladder import choose_renditions, in_av1
 from kinora.media.plan import PLAN_VERSION, Plan, Probe, Rendition, VideoSource
 from kinora.media.probe import probe
@@ -73,9 +74,10 @@ def _cut(
 ) -> tuple[Probe, Timeline, VideoCopy | Refusal]:
     """The timeline, what it says about the video, and whether that can be copied; only then it keeps to the keyframes where
     shorter segments would play sooner."""
-    pictures = read_picture_times(file, demuxer, video.index)
+    index = read_pictures(file, demuxer, video.index)
+    pictures = index.pictures
     timeline = _timeline(video, pictures, at_keyframes=True)
-    found = _as_measured(found, video, timeline, pictures)
+    found = _as_measured(found, video, timeline, index)
     copy = find_video_copy(file, demuxer, found.video or video, timeline, pictures, ladder)
     return found, timeline if isinstance(copy, VideoCopy) else _timeline(video, pictures, at_keyframes=False), copy
 
@@ -114,11 +116,10 @@ def _timeline(video: VideoSource, pictures: Sequence[PictureTime], *, at_keyfram
     return timeline
 
 
-def _as_measured(found: Probe, video: VideoSource, timeline: Timeline, pictures: Sequence[PictureTime]) -> Probe:
+def _as_measured(found: Probe, video: VideoSource, timeline: Timeline, index: PictureIndex) -> Probe:
     """What the container claims about times, replaced by what is there."""
     start, end = timeline.cuts[0], timeline.cuts[-1]
-    count = sum(picture.is_shown and picture.pts >= start for picture in pictures)
-    rate = Fraction(count) / ((end - start) * video.time_base)
+    rate = _measured_rate(index, start, end) / video.time_base
     declared = video.frame_rate
     if declared is None or abs(declared - rate) > declared * _RATE_TOLERANCE:
         declared = rate.limit_denominator(1001)
@@ -126,6 +127,14 @@ def _as_measured(found: Probe, video: VideoSource, timeline: Timeline, pictures:
     measured = replace(video, start=start, end=end, frame_rate=declared)
     seconds = max(float((end - start) * video.time_base), found.duration if found.audio else 0.0)
     return replace(found, video=measured, duration=seconds)
+
+
+def _measured_rate(index: PictureIndex, start: int, end: int) -> Fraction:
+    """Pictures per tick from `start` to `end`, or in those stretches of it of which all pictures are known."""
+    stretches = [(max(first, start), stop) for first, stop in index.stretches if stop > start] or [(start, end)]
+    shown = sorted(picture.pts for picture in index.pictures if picture.is_shown)
+    count = sum(bisect_left(shown, stop) - bisect_left(shown, first) for first, stop in stretches)
+    return Fraction(count, sum(stop - first for first, stop in stretches))
 
 
 def _origin(found: Probe) -> Fraction:

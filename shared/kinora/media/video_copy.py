@@ -165,10 +165,15 @@ def _delay(segments: Sequence[Sequence[PictureTime]], video: VideoSource) -> int
 
 
 def _bandwidth(segments: Sequence[Sequence[PictureTime]], timeline: Timeline, video: VideoSource) -> int:
+    rate = video.frame_rate or Fraction(1)
     lengths = [(after - before) * video.time_base for before, after in pairwise(timeline.cuts)]
-    sizes = [sum(picture.size + _SAMPLE_OVERHEAD for picture in segment) + _FRAGMENT_OVERHEAD for segment in segments]
+    counts = [max(len(segment), ceil(length * rate)) for segment, length in zip(segments, lengths, strict=True)]
+    sizes = [
+        sum(picture.size for picture in segment) + count * _SAMPLE_OVERHEAD + _FRAGMENT_OVERHEAD
+        for segment, count in zip(segments, counts, strict=True)
+    ]
     worst = ceil(max(size * 8 / length for size, length in zip(sizes, lengths, strict=True)))
-    highest = max_rate(video.width * video.height, video.frame_rate or Fraction(1))
+    highest = max_rate(video.width * video.height, rate)
     _require(worst <= _MOST_RATE * highest, Refusal.BIT_RATE)
     return worst
 
@@ -176,8 +181,9 @@ def _bandwidth(segments: Sequence[Sequence[PictureTime]], timeline: Timeline, vi
 def _check_boundaries(file: BinaryIO, sets: ParameterSets, keyframes: Sequence[PictureTime]) -> None:
     """Boundaries are IDR pictures under the parameter sets of the header. One encoder made them all: of very many some are
     fetched; each is looked at again when it is copied."""
-    step = max(1, len(keyframes) // _LOOKED_AT)
-    for keyframe in keyframes[::step]:
+    located = [keyframe for keyframe in keyframes if keyframe.head or keyframe.position]
+    step = max(1, len(located) // _LOOKED_AT)
+    for keyframe in located[::step]:
         head = keyframe.head
         if not head:
             file.seek(keyframe.position)

@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from kinora.errors import CorruptMedia, LimitExceeded
-from kinora.media.index import read_picture_times
+from kinora.media.index import read_pictures
 from kinora.media.plan import Plan
 from kinora.media.planning import make_plan
 from tests.unit.media import clips
@@ -46,7 +46,7 @@ def test_a_plan_is_the_same_every_time_and_after_being_stored(name):
 def test_the_timeline_follows_the_keyframes():
     plan = plan_clip("film")
     ticks = plan.probe.video.time_base
-    assert [cut * ticks for cut in plan.timeline] == [Fraction(1001 * frames, 24_000) for frames in (0, 24, 48, 144, 216)]
+    assert [cut * ticks for cut in plan.timeline] == [Fraction(1001 * frames, 24_000) for frames in (0, 24, 48, 96, 192, 216)]
     assert plan.entries == (0, 0, *plan.timeline[2:-1])
     assert plan.probe.duration == pytest.approx(9.009)
 
@@ -76,7 +76,7 @@ def test_limits_are_checked():
 def test_the_pictures_of_an_mp4_are_not_fetched_to_find_their_times(name):
     data = clips.clip(name).read_bytes()
     file = CountingFile(data)
-    times = read_picture_times(file, "mov", 0)
+    times = read_pictures(file, "mov", 0).pictures
     assert [time.is_keyframe for time in times] == [number % 30 == 0 for number in range(len(times))]
     assert len(times) == 240
     assert file.read_bytes < len(data) / 3

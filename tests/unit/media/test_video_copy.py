@@ -12,7 +12,7 @@ import pytest
 
 from kinora.media import planning, segment
 from kinora.media.h264_stream import Unreadable, has_slice_groups, read_parameter_sets, read_sequence
-from kinora.media.index import PictureTime, read_picture_times
+from kinora.media.index import PictureTime, read_pictures
 from kinora.media.plan import Plan
 from kinora.media.timeline import Timeline
 from kinora.media.video_copy import Refusal, VideoCopy, find_video_copy
@@ -117,7 +117,7 @@ def changed_times(change) -> VideoCopy | Refusal:
     """The verdict on the clip `web` if its pictures had the times that `change` makes of them."""
     with clips.clip("web").open("rb") as file:
         plan = plan_of(file, "web")
-        pictures = read_picture_times(file, "mov", 0)
+        pictures = read_pictures(file, "mov", 0).pictures
         timeline = Timeline(plan.timeline, plan.entries)
         return find_video_copy(file, "mov", plan.probe.video, timeline, change(pictures), LADDER)
 
@@ -150,7 +150,7 @@ def other_parameters() -> bytes:
     sets = record[8 : 8 + size]
     with io.BytesIO(data) as file:
         plan = plan_of(file, "web")
-        last = next(one for one in read_picture_times(file, "mov", 0) if one.pts == plan.timeline[-2])
+        last = next(one for one in read_pictures(file, "mov", 0).pictures if one.pts == plan.timeline[-2])
     changed = bytearray(data)
     foreign = bytes((*sets[:3], sets[3] + 1, *sets[4:]))
     unit = len(foreign).to_bytes(4) + foreign
@@ -173,7 +173,7 @@ def test_a_segment_that_turns_out_not_to_be_exact_is_encoded_among_copied_ones(t
         name, count = plan.renditions[0].name, len(plan.timeline) - 1
         init = next(data for _, data in segment.init_segments(file, plan))
         whole = [segment.encode(file, plan, name, n) for n in range(count)]
-        pictures = read_picture_times(file, "mov", 0)
+        pictures = read_pictures(file, "mov", 0).pictures
     middle = next(one for one in pictures if one.pts == plan.timeline[1])
     data = bytearray(clips.clip("web").read_bytes())
     later = pictures[pictures.index(middle) + 5]
@@ -236,7 +236,7 @@ def test_only_idr_pictures_are_entry_points():
     with clips.clip("web_inner").open("rb") as file:
         plan = plan_of(file, "web_inner")
         assert plan.renditions[0].copied
-        marked = [one.is_keyframe for one in read_picture_times(file, "mov", 0)]
+        marked = [one.is_keyframe for one in read_pictures(file, "mov", 0).pictures]
         part = read_segment(segment.encode(file, plan, plan.renditions[0].name, 0))
     assert marked.count(True) > 2
     assert part.is_sync == [True] + [False] * (len(marked) - 1)
