@@ -55,18 +55,26 @@ def side_stage(stage: StageName) -> Callable[[Make], Callable[[Services, Job, Ma
     return decorate
 
 
-def fail_side_stage(services: Services, identifier: str, stage: StageName, failure: Failure) -> None:
-    """Only the stage fails. One that is over stays as it is, and so does a job that is over or gone."""
+def fail_side_stage(
+    services: Services, identifier: str, stage: StageName, failure: Failure, *, made_at: float | None = None
+) -> None:
+    """Only the stage fails. One that is over stays as it is, and so does a job that is over or gone, or not `made_at` then."""
+
+    def change(job: Job) -> Job | None:
+        if not _is_open(job, stage) or (made_at is not None and job.created_at != made_at):
+            return None
+        return with_stages(job, StageState.FAILED, stage, error=failure)
+
     with suppress(NotFound):
-        _move(services, identifier, stage, StageState.FAILED, failure)
+        update(services, identifier, change)
         settle(services, identifier)
 
 
-def _move(services: Services, identifier: str, stage: StageName, state: StageState, failure: Failure | None = None) -> Job:
+def _move(services: Services, identifier: str, stage: StageName, state: StageState) -> Job:
     def change(job: Job) -> Job | None:
         if not _is_open(job, stage) or job.stages[stage].state is state:
             return None
-        return with_stages(job, state, stage, error=failure)
+        return with_stages(job, state, stage)
 
     return update(services, identifier, change)
 

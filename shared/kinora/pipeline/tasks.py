@@ -51,6 +51,7 @@ _STAGES = {
     **{stage.value: stage for stage in SIDE_STAGES},
 }
 _ON_REQUEST = {"crop", "frame-crop", "moment", "proxy"}  # also asked for when the job is over, which does not fail with them
+_BEGINNINGS = {"image", "prepare"}  # all others are sent once there is a plan
 _EXHAUSTED = Failure("exhausted", "The work was tried several times and never came to an end.")
 
 
@@ -79,6 +80,9 @@ def run_task(services: Services, record: QueueRecord, remaining: Remaining) -> N
     except NotFound:
         logger.info("task dropped: its job is gone", extra={"task": task})
         return
+    if _is_premature(job, task):
+        logger.info("task dropped: its job has begun anew and will send it again", extra={"task": task})
+        return
     if record.receive_count > services.settings.max_attempts:  # every attempt was killed before it could say why
         _give_up(services, job, task, _EXHAUSTED)
         raise KinoraError(f"task exhausted: {task}")
@@ -106,6 +110,11 @@ def _performer(task: Mapping[str, object]) -> Perform:
     return perform
 
 
+def _is_premature(job: Job, task: Mapping[str, object]) -> bool:
+    """Whether the task was sent before the medium was removed and came back, or before the job was tried again."""
+    return job.state in {JobState.QUEUED, JobState.PREPARING} and task.get("task") not in _BEGINNINGS | _ON_REQUEST
+
+
 def _is_on_request(task: Mapping[str, object]) -> bool:
     return task.get("task") in _ON_REQUEST
 
@@ -123,6 +132,6 @@ def _give_up(services: Services, job: Job, task: Mapping[str, object], failure: 
         if task.get("task") == "moment":
             fail_export(services, job, task, failure)
     elif stage in SIDE_STAGES:
-        fail_side_stage(services, job.id, stage, failure)
+        fail_side_stage(services, job.id, stage, failure, made_at=job.created_at)
     else:
-        fail(services, job.id, failure, stage)
+        fail(services, job.id, failure, stage, made_at=job.created_at)

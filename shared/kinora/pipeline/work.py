@@ -107,11 +107,14 @@ def failure_of(error: BaseException) -> Failure:
     return Failure(KinoraError.code, KinoraError.public_message)
 
 
-def fail(services: Services, identifier: str, failure: Failure, stage: StageName | None = None) -> None:
-    """End a job that is not final yet as failed; stages under way fail with it. A job that is gone is left alone."""
+def fail(
+    services: Services, identifier: str, failure: Failure, stage: StageName | None = None, *, made_at: float | None = None
+) -> None:
+    """End a job that is not final yet as failed; stages under way fail with it. A job that is gone is left alone, and so is
+    one that was removed and made anew if `made_at` says when the one that failed was made."""
 
     def change(job: Job) -> Job | None:
-        if job.state.is_final:
+        if job.state.is_final or (made_at is not None and job.created_at != made_at):
             return None
         broken = [name for name, one in job.stages.items() if one.state is StageState.RUNNING or name is stage]
         return replace(with_stages(job, StageState.FAILED, *broken, error=failure), state=JobState.FAILED, error=failure)

@@ -14,8 +14,10 @@ from kinora.model import UNHASHED, BlobState, Failure, JobState, Scope, StageNam
 from kinora.object_keys import segment_path, video_key
 from kinora.pipeline.collect import collect_blob
 from kinora.pipeline.originals import open_original
+from kinora.pipeline.remove import remove_media
 from kinora.pipeline.side_stages import fail_side_stage
 from kinora.pipeline.start import start
+from kinora.pipeline.work import fail
 from tests.e2e.hostile import clip
 from tests.house import house
 from tests.pictures import picture
@@ -132,3 +134,21 @@ def test_a_task_that_was_cut_short_goes_on_as_a_new_one(tmp_path: Path) -> None:
         assert [(body["first"], body["stop"]) for body in home.waiting("encode")] == [(0, 1), (2, count)]
         home.work("encode")
         assert home.job().segments_done[StageName.VIDEO] == count
+
+
+def test_tasks_of_before_a_removal_do_not_harm_the_job_that_comes_after_it(tmp_path: Path) -> None:
+    film = clip("mp4", pictures=60)
+    with house(tmp_path, **TINY) as home:
+        home.ingest(home.put("clip.mp4", film))
+        home.work("prepare")
+        before = home.job()
+        remove_media(home.services, before.hash, originals=True)
+        home.ingest(home.put("clip.mp4", film))
+        home.work("encode")
+        assert home.job().state is JobState.QUEUED
+        late = Failure("not-found", "It was removed.")
+        fail(home.services, before.id, late, made_at=before.created_at)
+        fail_side_stage(home.services, before.id, StageName.POSTER, late, made_at=before.created_at)
+        home.work()
+        assert home.job().state is JobState.READY
+        assert {stage.error for stage in home.job().stages.values()} == {None}
