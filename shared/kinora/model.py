@@ -180,6 +180,31 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class Sidecar:
+    """Subtitles that came beside a video or audio blob: as a file next to an original, or by the API; `id` is unique per hash.
+
+    `track` is where they are stored as WebVTT (`subtitles/en_…`), never used twice. `language` is BCP 47 or `und`; `role` is
+    `captions`, for those who hear nothing, or empty. `source` is the key of the file (empty: the API) and `etag` the state
+    of it that was read. Removed ones stay as tombstones. `revision` grows with every change and is the condition of the
+    next one; 0 is not stored yet.
+    """
+
+    id: str
+    hash: str
+    track: str
+    language: str
+    title: str
+    default: bool
+    forced: bool
+    role: str
+    updated_at: float
+    source: str = ""
+    etag: str = ""
+    removed: bool = False
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     state: StageState = StageState.PENDING
     error: Failure | None = None

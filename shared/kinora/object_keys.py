@@ -13,6 +13,8 @@ MAX_KEY_BYTES = 1024
 MAX_COMPONENT_BYTES = 255
 RESERVED_FOLDER = ".kinora"  # the filesystem driver's own working folder inside each root
 STORYBOARD_PATH = "storyboard/storyboard.vtt"
+RATES_PATH = "rates.json"
+SUBTITLES_FOLDER = "subtitles/"
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MEDIA_TYPES = {

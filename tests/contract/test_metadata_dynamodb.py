@@ -34,6 +34,7 @@ from tests.contract.metadata_records import (
     original,
     outbox_rows,
 )
+from tests.contract.metadata_sidecars_suite import SidecarsSuite
 from tests.contract.metadata_suite import CatalogSuite
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +94,10 @@ class TestCatalog(CatalogSuite):
 
 
 class TestMoments(MomentsSuite):
+    pass
+
+
+class TestSidecars(SidecarsSuite):
     pass
 
 

@@ -21,6 +21,7 @@ from tests.contract import metadata_workers
 from tests.contract.metadata_jobs_suite import ContentKeysSuite, JobsSuite, LeasesSuite
 from tests.contract.metadata_moments_suite import MomentsSuite
 from tests.contract.metadata_records import blob, event, hash_of, job, original
+from tests.contract.metadata_sidecars_suite import SidecarsSuite
 from tests.contract.metadata_suite import CatalogSuite
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +44,10 @@ class TestCatalog(CatalogSuite):
 
 
 class TestMoments(MomentsSuite):
+    pass
+
+
+class TestSidecars(SidecarsSuite):
     pass
 
 

@@ -33,6 +33,7 @@ EXPECTED = {
         "metadata_outbox": "622123ba",
         "metadata_references": "548faa25",
         "metadata_segments": "9425bf71",
+        "metadata_sidecars": "b7f6de7f",
     },
     ("queue", 1): {
         "queue_messages": "d9f88d40",

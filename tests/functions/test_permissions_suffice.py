@@ -33,6 +33,8 @@ IDLE = {
 }
 
 
+SUBTITLES = b"1\n00:00:01,000 --> 00:00:02,000\nHello\n"
+
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("permissions")]
 
 
@@ -78,8 +80,8 @@ class Way:
         event["requestContext"]["http"] |= {"method": method, "path": event["rawPath"]}
         event["headers"] |= {"authorization": f"Bearer {'a' * 43}"}
         if body is not None:
-            event["headers"]["content-type"] = "application/json"
-            event["body"] = json.dumps(body)
+            event["headers"]["content-type"] = "text/vtt" if isinstance(body, str) else "application/json"
+            event["body"] = body if isinstance(body, str) else json.dumps(body)
         answer = self.aws.invoke("Api", event)
         assert answer["statusCode"] < 400, answer
         text_body = answer.get("body") or ""
@@ -111,6 +113,7 @@ def live(way: Way) -> None:
     for name, data in originals.items():
         assert way.upload(name, data) == ["started"]
     assert way.upload("notes.txt", b"only words\n") == ["refused"]
+    assert way.upload("a.en.srt", SUBTITLES) == ["subtitles"]
     way.delete("gone.jpg")
     way.work()
     jobs = {one["original"].removeprefix("uploads/"): one for one in way.json("GET", "/api/jobs?limit=100")["jobs"]}
@@ -148,6 +151,7 @@ def show(way: Way, content_hash: str) -> None:
     shown = way.json("GET", f"/api/media/{content_hash}")
     assert way.http("GET", urlsplit(shown["originals"][0]["url"]).path)["statusCode"] in {302, 307}
     way.http("POST", f"/api/media/{content_hash}/proxy")
+    way.http("PUT", f"/api/media/{content_hash}/subtitles/de", SUBTITLES.decode())
     moment = {"name": "start", "start": 0, "end": 1}
     way.http("POST", f"/api/media/{content_hash}/moments", moment)
     way.work()

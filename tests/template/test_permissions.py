@@ -19,7 +19,8 @@ def test_only_the_api_may_change_the_source_bucket_and_only_uploads():
 
 
 def test_only_workers_may_write_media_and_only_their_own():
-    assert functions_that_may("s3:PutObject", on=MEDIA) == {"Image", "Video"}
+    assert functions_that_may("s3:PutObject", on=MEDIA) == {"Api", "Image", "Video"}
+    assert {one for one in may("Api", "s3:PutObject") if one.startswith(MEDIA)} == {f"{MEDIA}/videos/*/subtitles/*"}
     assert may("Image", "s3:PutObject") == {f"{MEDIA}/images/*"}
     assert may("Video", "s3:PutObject") == {f"{MEDIA}/videos/*", f"{MEDIA}/images/*"}
     assert functions_that_may("s3:DeleteObject", on=MEDIA) == {"Api", "Image", "Sweep", "Video"}

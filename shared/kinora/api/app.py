@@ -19,6 +19,7 @@ from kinora.api.page import page_router
 from kinora.api.problems import PROBLEM_JSON, PROBLEM_SCHEMA, register_problems
 from kinora.api.signed import signed_router
 from kinora.api.stream import stream_router
+from kinora.api.subtitles import subtitles_router
 from kinora.api.uploads import uploads_router
 from kinora.services import Services
 
@@ -47,6 +48,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(moments_router(services, links), dependencies=protected)
     app.include_router(crops_router(services, links), dependencies=protected)
     app.include_router(exports_router(services, links), dependencies=protected)
+    app.include_router(subtitles_router(services, links), dependencies=protected)
     app.include_router(uploads_router(services, links), dependencies=protected)
     app.include_router(page_router())
     app.add_middleware(AnswerLimits)

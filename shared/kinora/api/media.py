@@ -17,7 +17,9 @@ from kinora.api.schemas import (
     view_original,
     view_summary,
 )
+from kinora.api.subtitle_views import view_subtitles
 from kinora.errors import NotFound
+from kinora.media.subtitle_file import SUBTITLE_TYPES
 from kinora.model import BlobState
 from kinora.pipeline.remove import remove_media
 from kinora.services import Services
@@ -35,7 +37,8 @@ def media_router(services: Services, links: Links) -> APIRouter:
     ) -> MediaPage:
         catalog = services.catalog
         page = catalog.blobs(cursor=cursor, limit=limit)
-        summaries = [view_summary(one, catalog.derivatives(one.hash), catalog.originals(one.hash), links) for one in page.items]
+        shown = [one for one in page.items if one.media_type not in SUBTITLE_TYPES]  # those are shown with their media
+        summaries = [view_summary(one, catalog.derivatives(one.hash), catalog.originals(one.hash), links) for one in shown]
         return MediaPage(media=summaries, cursor=page.cursor)
 
     @router.get("/{content_hash}", summary="One medium with everything derived from it")
@@ -54,6 +57,7 @@ def media_router(services: Services, links: Links) -> APIRouter:
             stream_url=stream_url(derivatives, links),
             originals=[view_original(one, links) for one in services.catalog.originals(content_hash)],
             derivatives=[view_derivative(one, links) for one in derivatives],
+            subtitles=view_subtitles(services, content_hash, links),
             jobs=[view_job(job, links) for job in services.jobs.list(content_hash=content_hash).items],
         )
 

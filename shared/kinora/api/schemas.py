@@ -58,6 +58,21 @@ class DerivativeView(BaseModel):
     url: str
 
 
+class SubtitleView(BaseModel):
+    language: str = Field(description="BCP 47, or `und`")
+    name: str
+    default: bool
+    forced: bool = Field(description="Texts that belong to the picture")
+    captions: bool = Field(description="For those who hear nothing")
+    origin: str = Field(description="`api`: handed in; `file`: beside an original; `original`: inside it")
+    file: str | None = Field(description="Key of the file")
+    url: str = Field(description="The WebVTT")
+
+
+class SubtitleList(BaseModel):
+    subtitles: list[SubtitleView]
+
+
 class MediaSummary(BaseModel):
     hash: str
     size: int
@@ -85,6 +100,7 @@ class MediaView(BaseModel):
     stream_url: str | None = None
     originals: list[OriginalView]
     derivatives: list[DerivativeView]
+    subtitles: list[SubtitleView]
     jobs: list[JobView]
 
 

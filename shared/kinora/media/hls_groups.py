@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import TypeVar
 
 from kinora.media.hls_text import quoted, yes_or_no
@@ -57,15 +58,15 @@ class Group:
 
 
 def subtitle_media(tracks: Sequence[SubtitleTrack]) -> list[dict[str, str]]:
-    """The attributes of the tags for texts: forced ones are always automatic, of those that are the same only the first."""
+    """The attributes of the tags for texts: of those that are the same only the first is automatic, and of several that want
+    to be the default only the first is it (RFC 8216 §4.3.4.1.1)."""
     seen: set[tuple[str, bool, str]] = set()
     tags: list[dict[str, str]] = []
     named = _names([(one.name, one) for one in sorted(tracks, key=lambda one: not one.default)])
-    for track, name in named.values():
+    for n, (track, name) in enumerate(named.values()):
         alike = (track.language, track.forced, track.role)
-        choice = _choice(
-            "SUBTITLES", SUBTITLES, track, name, is_default=track.default, is_automatic=track.default or alike not in seen
-        )
+        is_default = track.default and n == 0
+        choice = _choice("SUBTITLES", SUBTITLES, track, name, is_default=is_default, is_automatic=alike not in seen)
         seen.add(alike)
         tags.append(choice | {"FORCED": yes_or_no(track.forced), "URI": quoted(f"{track.track}/playlist.m3u8")})
     return tags
@@ -110,7 +111,8 @@ def _names(tracks: Sequence[tuple[K, T]]) -> dict[K, tuple[T, str]]:
     named: dict[K, tuple[T, str]] = {}
     for key, track in tracks:
         unknown = "Audio" if isinstance(track, AudioTrack) else "Subtitles"
-        name = " ".join(track.title.split()) or (unknown if track.language == UNKNOWN else track.language)
-        taken = sum(1 for _, other in named.values() if other == name or other.startswith(f"{name} ("))
-        named[key] = track, f"{name} ({taken + 1})" if taken else name
+        wanted = quoted(" ".join(track.title.split()))[1:-1] or (unknown if track.language == UNKNOWN else track.language)
+        others = {other for _, other in named.values()}
+        numbered = (f"{wanted} ({n})" for n in count(2))
+        named[key] = track, next(name for name in chain((wanted,), numbered) if name not in others)
     return named

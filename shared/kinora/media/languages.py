@@ -33,6 +33,18 @@ def container_tag(text: str) -> str:
     return text if len(text) <= 35 and _TAG.fullmatch(text) else UNKNOWN
 
 
+def canonical_tag(text: str) -> str | None:
+    """The BCP 47 tag that a person or a file name means by `text`, in its usual capitals (`PT_br` is `pt-BR`); None if it is none.
+
+    The primary language has two or three letters, so that ordinary words are no languages.
+    """
+    primary, *rest = text.replace("_", "-").split("-")
+    if not 2 <= len(primary) <= 3 or len(text) > 35 or _TAG.fullmatch("-".join([primary, *rest])) is None:
+        return None
+    shown = [part.upper() if len(part) == 2 else part.title() if len(part) == 4 else part.lower() for part in rest]
+    return "-".join([bcp47(primary), *shown])
+
+
 def bcp47(text: str) -> str:
     """The BCP 47 tag for what a container says: `eng` is `en`, `ger-AT` is `de-AT`, nothing or nonsense is `und`."""
     primary, hyphen, rest = container_tag(text).partition("-")

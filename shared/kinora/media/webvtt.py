@@ -19,8 +19,10 @@ _TAG = re.compile(r"<(/?)([A-Za-z]{1,20})([^<>\n]{0,200})>|<[0-9:.]{5,15}>|\{\\[
 _KEPT = {"b", "i", "u"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029\ufeff\ufffe\uffff]")
 _TIMING = re.compile(
-    r"(?:(\d{1,4}):)?([0-5]?\d):([0-5]?\d)[.,](\d{1,3})[ \t]*-->[ \t]*(?:(\d{1,4}):)?([0-5]?\d):([0-5]?\d)[.,](\d{1,3})(?:[ \t].*)?"
+    r"(?:(\d{1,4}):)?([0-5]?\d):([0-5]?\d)(?:[.,](\d{1,3}))?[ \t]*-->[ \t]*"
+    r"(?:(\d{1,4}):)?([0-5]?\d):([0-5]?\d)(?:[.,](\d{1,3}))?(?:[ \t].*)?"
 )
+_HEADER = re.compile(r"\ufeff?WEBVTT(?![^ \t\r\n])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,9 @@ def write(cues: Iterable[Cue]) -> bytes:
 
 def read(text: str) -> Iterator[Cue]:
     """The cues of a WebVTT or SubRip file, at most MOST_CUES; blocks without a valid timing, styles and notes are left out."""
-    is_webvtt = text.lstrip("\ufeff").startswith("WEBVTT")
+    is_webvtt = is_webvtt_text(text)
     count = 0
-    for start, end, body in _blocks(text):
+    for start, end, body in _blocks(text, has_gaps=not is_webvtt):
         cue = plain_cue(start, end, body, is_escaped=is_webvtt)
         if cue is not None:
             yield cue
@@ -69,24 +71,39 @@ def read(text: str) -> Iterator[Cue]:
                 return
 
 
-def _blocks(text: str) -> Iterator[tuple[int, int, str]]:
-    """Timing and body of every block. A body ends at an empty line, or (some SubRip has none) before the next timing."""
+def is_webvtt_text(text: str) -> bool:
+    """Whether a file begins as WebVTT does; other text is taken for SubRip."""
+    return _HEADER.match(text) is not None
+
+
+def _blocks(text: str, *, has_gaps: bool) -> Iterator[tuple[int, int, str]]:
+    """Timing and body of every block. A body ends before the next timing and the number above it, and, unless it
+    `has_gaps` as SubRip in the wild does, at an empty line."""
     timing: re.Match[str] | None = None
     body: list[str] = []
-    for line in [*text.splitlines(), ""]:
-        found = _TIMING.fullmatch(line.strip()) if "-->" in line else None
-        if timing and (found or not line.strip()):
-            yield _time(timing, 1), _time(timing, 5), "\n".join(body)
+    for line in text.splitlines():
+        is_timing = "-->" in line and line.lstrip()[:1].isdecimal()
+        if timing and (is_timing or not (has_gaps or line.strip())):
+            yield _time(timing, 1), _time(timing, 5), "\n".join(_without_number(body) if is_timing else body)
             timing, body = None, []
-        if found:
-            timing = found
+        if is_timing:
+            timing = _TIMING.fullmatch(line.strip())
         elif timing:
             body.append(line)
+    if timing:
+        yield _time(timing, 1), _time(timing, 5), "\n".join(body)
+
+
+def _without_number(body: list[str]) -> list[str]:
+    """The body without the line that names the next block: a number, or whatever follows an empty line."""
+    if body and body[-1].strip() and (body[-1].strip().isdecimal() or (len(body) > 1 and not body[-2].strip())):
+        return body[:-1]
+    return body
 
 
 def _time(timing: re.Match[str], group: int) -> int:
     hours, minutes, seconds, fraction = timing.group(group, group + 1, group + 2, group + 3)
-    return ((int(hours or 0) * 60 + int(minutes)) * 60 + int(seconds)) * 1000 + int(fraction.ljust(3, "0"))
+    return ((int(hours or 0) * 60 + int(minutes)) * 60 + int(seconds)) * 1000 + int((fraction or "").ljust(3, "0"))
 
 
 def _safe(text: str, *, is_escaped: bool) -> str:

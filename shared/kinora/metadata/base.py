@@ -22,12 +22,13 @@ from kinora.model import (
     Original,
     Page,
     SegmentId,
+    Sidecar,
     StageName,
 )
 
 
 class Catalog(Protocol):
-    """Blobs, originals, references, derivatives, moments."""
+    """Blobs, originals, references, derivatives, moments, sidecars."""
 
     def attach(self, original: Original, blob: Blob) -> Attachment:
         """Let `original.key` refer to `blob`, in one transaction: original row, reference row, the blob's count.
@@ -73,7 +74,7 @@ class Catalog(Protocol):
         now, by this call or an earlier one; None if it is live, too young or unknown."""
 
     def forget(self, content_hash: str) -> None:
-        """Delete a condemned blob's rows: derivatives and moments, then the blob. Not condemned: StaleState. Unknown: nothing."""
+        """Delete a condemned blob's rows: derivatives, moments and sidecars, then the blob. Not condemned: StaleState. Unknown: nothing."""
 
     def save_moment(self, moment: Moment) -> Moment:
         """Store a moment if the stored revision is `moment.revision` (0: none is stored); returns it with its new revision.
@@ -92,6 +93,13 @@ class Catalog(Protocol):
 
     def drop_moment(self, moment: Moment) -> None:
         """Delete the row if its revision is `moment.revision`, else StaleState. Unknown: nothing."""
+
+    def save_sidecar(self, sidecar: Sidecar) -> Sidecar:
+        """Store a sidecar if the stored revision is `sidecar.revision` (0: none is stored), and the blob is neither unknown
+        (NotFound) nor condemned (StaleState); returns it with its new revision. Raises StaleState otherwise."""
+
+    def sidecars(self, content_hash: str) -> tuple[Sidecar, ...]:
+        """Ordered by id, removed ones included."""
 
     def check(self) -> None:
         """Raise Unavailable unless the store answers."""

@@ -7,7 +7,7 @@ import itertools
 from dataclasses import replace
 
 from kinora.errors import StaleState
-from kinora.metadata import dynamodb_moments, dynamodb_references
+from kinora.metadata import dynamodb_moments, dynamodb_references, dynamodb_sidecars
 from kinora.metadata.cursors import check_limit, decode_cursor, encode_cursor
 from kinora.metadata.dynamodb_catalog_rows import DUE_MOMENTS, LISTED, blob_key, blob_of, derivative_of, derivative_row
 from kinora.metadata.dynamodb_catalog_table import CatalogTable
@@ -15,7 +15,8 @@ from kinora.metadata.dynamodb_rows import END_OF_TIME, place_key, time_key
 from kinora.metadata.dynamodb_transactions import kinora_errors, settled, transaction
 from kinora.metadata.moments import check_blob, moment_of
 from kinora.metadata.references import may_be_condemned
-from kinora.model import Attachment, Blob, BlobState, Derivative, Moment, Original, Page
+from kinora.metadata.sidecars import sidecar_of
+from kinora.model import Attachment, Blob, BlobState, Derivative, Moment, Original, Page, Sidecar
 
 
 class DynamoCatalog:
@@ -100,6 +101,13 @@ class DynamoCatalog:
     def drop_moment(self, moment: Moment) -> None:
         settled(lambda: dynamodb_moments.drop(self._table, moment))
 
+    def save_sidecar(self, sidecar: Sidecar) -> Sidecar:
+        return settled(lambda: dynamodb_sidecars.save(self._table, sidecar))
+
+    def sidecars(self, content_hash: str) -> tuple[Sidecar, ...]:
+        with kinora_errors():
+            return tuple(sidecar_of(row.document) for row in self._table.sidecar_rows(content_hash))
+
     def check(self) -> None:
         with kinora_errors():
             self._table.blob("")
@@ -136,5 +144,8 @@ class DynamoCatalog:
         with self._table.moments.batch_write() as moments:
             for moment in self._table.moment_rows(content_hash):
                 moments.delete(moment)
+        with self._table.sidecars.batch_write() as sidecars:
+            for sidecar in self._table.sidecar_rows(content_hash):
+                sidecars.delete(sidecar)
         model = self._table.blobs
         model(*blob_key(content_hash)).delete(condition=model.state == BlobState.CONDEMNED.value)

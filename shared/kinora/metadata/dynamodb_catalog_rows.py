@@ -10,13 +10,15 @@ from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttrib
 from kinora.metadata.dynamodb_rows import DueIndex, IndexedRow, Row, place_key
 from kinora.metadata.moments import moment_document
 from kinora.metadata.sequencers import sortable
-from kinora.model import Blob, BlobState, Derivative, Kind, Moment, Original
+from kinora.metadata.sidecars import sidecar_document
+from kinora.model import Blob, BlobState, Derivative, Kind, Moment, Original, Sidecar
 
 LISTED = "blob"
 REFERENCES = "reference#"
 DERIVATIVES = "derivative#"
 MOMENTS = "moment#"
 DUE_MOMENTS = "moment"
+SIDECARS = "sidecar#"
 
 
 class BlobRow(IndexedRow):
@@ -72,6 +74,11 @@ class MomentRow(Row):
     revision = NumberAttribute()
     document = UnicodeAttribute()
     due = DueIndex()
+
+
+class SidecarRow(Row):
+    revision = NumberAttribute()
+    document = UnicodeAttribute()
 
 
 def original_key(key: str) -> tuple[str, str]:
@@ -166,6 +173,15 @@ def moment_row(model: type[MomentRow], moment: Moment) -> MomentRow:
         revision=moment.revision,
         document=moment_document(moment),
     )
+
+
+def sidecar_key(content_hash: str, identifier: str) -> tuple[str, str]:
+    return f"blob#{content_hash}", SIDECARS + identifier
+
+
+def sidecar_row(model: type[SidecarRow], sidecar: Sidecar) -> SidecarRow:
+    key = sidecar_key(sidecar.hash, sidecar.id)
+    return model(*key, revision=sidecar.revision, document=sidecar_document(sidecar))
 
 
 def derivative_row(model: type[DerivativeRow], derivative: Derivative) -> DerivativeRow:

@@ -12,11 +12,13 @@ from kinora.metadata.dynamodb_catalog_rows import (
     DERIVATIVES,
     MOMENTS,
     REFERENCES,
+    SIDECARS,
     BlobRow,
     DerivativeRow,
     MomentRow,
     OriginalRow,
     ReferenceRow,
+    SidecarRow,
     blob_key,
     blob_of,
     blob_row,
@@ -26,12 +28,14 @@ from kinora.metadata.dynamodb_catalog_rows import (
     original_row,
     reference_key,
     reference_row,
+    sidecar_key,
 )
 from kinora.metadata.dynamodb_rows import Table
 from kinora.metadata.moments import moment_of
 from kinora.metadata.references import lost
 from kinora.metadata.sequencers import sortable
-from kinora.model import Blob, Moment, Original
+from kinora.metadata.sidecars import sidecar_of
+from kinora.model import Blob, Moment, Original, Sidecar
 
 
 class CatalogTable:
@@ -45,6 +49,7 @@ class CatalogTable:
         self.references = table.bound(ReferenceRow)
         self.derivatives = table.bound(DerivativeRow)
         self.moments = table.bound(MomentRow)
+        self.sidecars = table.bound(SidecarRow)
 
     def original(self, key: str) -> Original | None:
         try:
@@ -78,6 +83,16 @@ class CatalogTable:
     def moment_rows(self, content_hash: str) -> list[MomentRow]:
         condition = self.moments.sk.startswith(MOMENTS)
         return list(self.moments.query(f"blob#{content_hash}", condition, consistent_read=True))
+
+    def sidecar(self, content_hash: str, identifier: str) -> Sidecar | None:
+        try:
+            return sidecar_of(self.sidecars.get(*sidecar_key(content_hash, identifier), consistent_read=True).document)
+        except self.sidecars.DoesNotExist:
+            return None
+
+    def sidecar_rows(self, content_hash: str) -> list[SidecarRow]:
+        condition = self.sidecars.sk.startswith(SIDECARS)
+        return list(self.sidecars.query(f"blob#{content_hash}", condition, consistent_read=True))
 
     def write_original(self, writes: TransactWrite, original: Original, stored: Original | None) -> None:
         """Replace `stored`. The row stands for its reference too: both change only together."""

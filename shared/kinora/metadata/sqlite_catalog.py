@@ -11,6 +11,7 @@ from kinora.metadata.cursors import check_limit, decode_cursor, encode_cursor
 from kinora.metadata.moments import check_blob, moment_of, next_moment
 from kinora.metadata.references import first_seen, gained, may_be_condemned, never_seen
 from kinora.metadata.sequencers import outcome
+from kinora.metadata.sidecars import next_sidecar, sidecar_of
 from kinora.metadata.sqlite_catalog_rows import (
     SELECT_BLOBS,
     SELECT_DERIVATIVES,
@@ -20,12 +21,14 @@ from kinora.metadata.sqlite_catalog_rows import (
     read_moment,
     read_original,
     read_referring,
+    read_sidecar,
     save_blob,
     save_derivative,
     save_moment,
     save_original,
+    save_sidecar,
 )
-from kinora.model import Attachment, AttachOutcome, Blob, BlobState, Derivative, Moment, Original, Page
+from kinora.model import Attachment, AttachOutcome, Blob, BlobState, Derivative, Moment, Original, Page, Sidecar
 
 
 class SqliteCatalog:
@@ -127,6 +130,7 @@ class SqliteCatalog:
             if blob.state is not BlobState.CONDEMNED:
                 raise StaleState(f"blob {content_hash} is {blob.state}, not condemned")
             connection.execute("DELETE FROM metadata_moments WHERE hash = ?", (content_hash,))
+            connection.execute("DELETE FROM metadata_sidecars WHERE hash = ?", (content_hash,))
             connection.execute("DELETE FROM metadata_derivatives WHERE hash = ?", (content_hash,))
             connection.execute("DELETE FROM metadata_blobs WHERE hash = ?", (content_hash,))
 
@@ -158,6 +162,18 @@ class SqliteCatalog:
             if stored is not None:
                 next_moment(moment, stored)
                 connection.execute("DELETE FROM metadata_moments WHERE hash = ? AND id = ?", (moment.hash, moment.id))
+
+    def save_sidecar(self, sidecar: Sidecar) -> Sidecar:
+        with self._database.write() as connection:
+            check_blob(read_blob(connection, sidecar.hash), sidecar.hash)
+            saved = next_sidecar(sidecar, read_sidecar(connection, sidecar.hash, sidecar.id))
+            save_sidecar(connection, saved)
+            return saved
+
+    def sidecars(self, content_hash: str) -> tuple[Sidecar, ...]:
+        query = "SELECT document FROM metadata_sidecars WHERE hash = ? ORDER BY id"
+        with self._database.read() as connection:
+            return tuple(sidecar_of(row[0]) for row in connection.execute(query, (content_hash,)))
 
     def check(self) -> None:
         with self._database.read() as connection:

@@ -9,7 +9,8 @@ from typing import Any
 
 from kinora.metadata.moments import moment_document, moment_of
 from kinora.metadata.references import lost
-from kinora.model import Blob, BlobState, Derivative, Kind, Moment, Original
+from kinora.metadata.sidecars import sidecar_document, sidecar_of
+from kinora.model import Blob, BlobState, Derivative, Kind, Moment, Original, Sidecar
 
 SELECT_BLOBS = "SELECT hash, size, media_type, kind, created_at, state, reference_count, changed_at FROM metadata_blobs "
 SELECT_ORIGINALS = "SELECT key, hash, size, etag, sequencer, version, removed, changed_at FROM metadata_originals "
@@ -84,6 +85,19 @@ def save_moment(connection: sqlite3.Connection, moment: Moment) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO metadata_moments (hash, id, created_at, due_at, document) VALUES (?,?,?,?,?)",
         (moment.hash, moment.id, moment.created_at, moment.due_at, moment_document(moment)),
+    )
+
+
+def read_sidecar(connection: sqlite3.Connection, content_hash: str, identifier: str) -> Sidecar | None:
+    query = "SELECT document FROM metadata_sidecars WHERE hash = ? AND id = ?"
+    row = connection.execute(query, (content_hash, identifier)).fetchone()
+    return None if row is None else sidecar_of(row[0])
+
+
+def save_sidecar(connection: sqlite3.Connection, sidecar: Sidecar) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO metadata_sidecars (hash, id, document) VALUES (?,?,?)",
+        (sidecar.hash, sidecar.id, sidecar_document(sidecar)),
     )
 
 

@@ -63,6 +63,13 @@ CREATE TABLE IF NOT EXISTS metadata_moments (
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX IF NOT EXISTS metadata_moments_due ON metadata_moments (due_at) WHERE due_at IS NOT NULL;
 
+CREATE TABLE IF NOT EXISTS metadata_sidecars (
+    hash TEXT NOT NULL REFERENCES metadata_blobs (hash),
+    id TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (hash, id)
+) WITHOUT ROWID, STRICT;
+
 CREATE TABLE IF NOT EXISTS metadata_jobs (
     id TEXT PRIMARY KEY,
     hash TEXT NOT NULL,

@@ -6,8 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from kinora.errors import UnsupportedMedia
+from kinora.errors import KinoraError, LimitExceeded, UnsupportedMedia
 from kinora.media.sniff import HEAD_BYTES, Sniffed, sniff
+from kinora.media.subtitle_file import MOST_FILE_BYTES, is_subtitle_name, read_subtitles
 from kinora.model import Original, Scope
 from kinora.services import Services
 from kinora.storage.base import ObjectInfo
@@ -17,11 +18,12 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """`sniffed` is None exactly when `unsupported` says why the content is of no use."""
+    """Either `sniffed` says what media it is, or `text_type` what subtitles, or `unsupported` why the content is of no use."""
 
     hash: str
-    sniffed: Sniffed | None
-    unsupported: UnsupportedMedia | None
+    sniffed: Sniffed | None = None
+    unsupported: KinoraError | None = None
+    text_type: str = ""
 
 
 def fingerprint(services: Services, info: ObjectInfo, known: Original | None) -> Fingerprint:
@@ -39,9 +41,14 @@ def fingerprint(services: Services, info: ObjectInfo, known: Original | None) ->
                 digest.update(chunk)
             content_hash = digest.hexdigest()
     try:
-        return Fingerprint(content_hash, sniff(head), None)
+        return Fingerprint(content_hash, sniff(head))
     except UnsupportedMedia as error:
-        return Fingerprint(content_hash, None, error)
+        if not is_subtitle_name(info.key):
+            return Fingerprint(content_hash, unsupported=error)
+    try:
+        return Fingerprint(content_hash, text_type=_text_type(services, info))
+    except (UnsupportedMedia, LimitExceeded) as error:
+        return Fingerprint(content_hash, unsupported=error)
 
 
 def read_head(reader: BinaryIO) -> bytes:
@@ -50,6 +57,12 @@ def read_head(reader: BinaryIO) -> bytes:
     while len(head) < HEAD_BYTES and (chunk := reader.read(HEAD_BYTES - len(head))):
         head += chunk
     return head
+
+
+def _text_type(services: Services, info: ObjectInfo) -> str:
+    """The type of a file that is called subtitles; raises UnsupportedMedia, LimitExceeded if it has none."""
+    with services.storage.open(Scope.SOURCE, info.key, etag=info.etag) as reader:
+        return read_subtitles(reader.read(MOST_FILE_BYTES + 1)).media_type
 
 
 def _known_hash(info: ObjectInfo, known: Original | None) -> str | None:

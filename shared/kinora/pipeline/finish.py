@@ -17,14 +17,13 @@ from kinora.media.rates import Measured, Rates, measured_rates
 from kinora.model import Job, Scope
 from kinora.object_keys import i_frames_path, segment_path, video_key
 from kinora.observability import logger
-from kinora.pipeline.derivatives import store_derivative
 from kinora.pipeline.media_objects import put_media
 from kinora.pipeline.plans import load_plan
+from kinora.pipeline.stream import publish_stream, store_rates
 from kinora.services import Services
 from kinora.storage.base import ByteRange
 
 _READERS = 16  # reads under way at once: each takes a few milliseconds, nearly all of it waiting
-_NOTHING = Measured()
 _SEGMENT = re.compile(r"/seg_([0-9]+)\.m4s")
 
 
@@ -34,7 +33,8 @@ def publish_measured(services: Services, job: Job) -> None:
     A track of which a segment is missing keeps the plan's bound. Raises NotFound if the blob was removed meanwhile.
     """
     plan = load_plan(services, job.hash)
-    publish_stream(services, job, plan, _measure(services, plan))
+    store_rates(services, plan.hash, _measure(services, plan))
+    publish_stream(services, job, plan)
 
 
 def _measure(services: Services, plan: Plan) -> Measured:
@@ -54,21 +54,6 @@ def _measure(services: Services, plan: Plan) -> Measured:
             put_media(services, plan.hash, video_key(plan.hash, i_frames_path(track)), playlist)
             i_frames[track] = measured_rates(lengths, durations)
     return Measured(tracks, i_frames)
-
-
-def publish_stream(services: Services, job: Job, plan: Plan, measured: Measured = _NOTHING) -> None:
-    """Store the multivariant playlist, from which all else is found."""
-    video = plan.probe.video
-    store_derivative(
-        services,
-        job,
-        "stream",
-        video_key(job.hash, "master.m3u8"),
-        hls.multivariant_playlist(plan, measured).encode(),
-        width=video.width if video else None,
-        height=video.height if video else None,
-        duration=plan.probe.duration,
-    )
 
 
 def _segment_sizes(services: Services, plan: Plan, track: str) -> list[int] | None:

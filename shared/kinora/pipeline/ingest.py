@@ -14,6 +14,7 @@ from kinora.model import UNHASHED, AttachOutcome, Blob, Failure, Kind, Original,
 from kinora.object_keys import check_key
 from kinora.observability import logger
 from kinora.pipeline.fingerprint import Fingerprint, fingerprint
+from kinora.pipeline.sidecars import announce_change
 from kinora.pipeline.start import refuse, start
 from kinora.pipeline.work import failure_of
 from kinora.services import Services
@@ -39,7 +40,8 @@ def ingest_event(services: Services, event: Mapping[str, object]) -> dict[str, o
 
 
 def ingest_object(services: Services, record: ObjectEvent) -> str:
-    """Take in one record and say what became of it: started, known, refused, detached, stale, gone, replaced or ignored."""
+    """Take in one record and say what became of it: started, known, subtitles, refused, detached, stale, gone, replaced or
+    ignored."""
     if not record.key.startswith(services.settings.upload_prefix) or record.key.endswith("/"):
         return "ignored"
     try:
@@ -53,11 +55,14 @@ def ingest_object(services: Services, record: ObjectEvent) -> str:
     try:
         info = services.storage.head(Scope.SOURCE, record.key)
     except NotFound:
-        return _detach(services, record)
-    try:
-        return _register(services, record, info, known)
-    except (NotFound, PreconditionFailed):
-        return "replaced"  # while it was read; the event of the replacement is on its way
+        outcome = _detach(services, record)
+    else:
+        try:
+            outcome = _register(services, record, info, known)
+        except (NotFound, PreconditionFailed):
+            return "replaced"  # while it was read; the event of the replacement is on its way
+    announce_change(services, record.key, known)
+    return outcome
 
 
 def _detach(services: Services, record: ObjectEvent) -> str:
@@ -80,7 +85,7 @@ def _register(services: Services, record: ObjectEvent, info: ObjectInfo, known: 
     print_of = fingerprint(services, info, known)
     refusal = _refusal(services, print_of)
     kind = Kind.OTHER if refusal or print_of.sniffed is None else print_of.sniffed.kind
-    media_type = print_of.sniffed.media_type if print_of.sniffed else "application/octet-stream"
+    media_type = print_of.sniffed.media_type if print_of.sniffed else print_of.text_type or "application/octet-stream"
     now = services.clock()
     original = Original(record.key, print_of.hash, info.size, info.etag, record.sequencer, info.version, changed_at=now)
     blob = Blob(print_of.hash, info.size, media_type, kind, created_at=now, changed_at=now)
@@ -89,6 +94,8 @@ def _register(services: Services, record: ObjectEvent, info: ObjectInfo, known: 
     if refusal is not None:
         refuse(services, record.key, print_of.hash, info.etag, refusal)
         return "refused"
+    if print_of.text_type:
+        return "subtitles"  # they wait for media beside them, or these are told
     return start(services, print_of.hash, kind, record.key)
 
 

@@ -19,12 +19,13 @@ from kinora.model import Job, JobState, StageName, StageState
 from kinora.object_keys import playlist_path, video_key
 from kinora.pipeline.batching import send_encode_tasks, send_first_tasks
 from kinora.pipeline.fingerprint import read_head
-from kinora.pipeline.finish import publish_stream
 from kinora.pipeline.media_objects import put_media
 from kinora.pipeline.originals import open_original
 from kinora.pipeline.plans import load_plan, store_plan
 from kinora.pipeline.segments import store_segment
 from kinora.pipeline.side_stages import absent_stages
+from kinora.pipeline.sidecars import follow_files
+from kinora.pipeline.stream import publish_stream
 from kinora.pipeline.work import settle, update, with_stages
 from kinora.services import Services
 
@@ -60,6 +61,7 @@ def _publish(services: Services, job: Job) -> Plan:
     for track in (*plan.tracks(), *(one.track for one in plan.subtitles)):
         playlist = hls.media_playlist(plan, track).encode()
         put_media(services, job.hash, video_key(job.hash, playlist_path(track)), playlist)
+    follow_files(services, job.hash)
     publish_stream(services, job, plan)
     return plan
 

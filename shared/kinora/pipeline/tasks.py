@@ -39,6 +39,7 @@ _TASKS = {
     "proxy": "kinora.pipeline.proxy:make_proxy",
     "repair": "kinora.pipeline.repair:repair",
     "preview": "kinora.pipeline.preview:make_preview",
+    "sidecars": "kinora.pipeline.sidecars:make_sidecars",
     "storyboard": "kinora.pipeline.storyboard:make_storyboard",
     "subtitles": "kinora.pipeline.subtitles:make_texts",
     "waveform": "kinora.pipeline.waveform:make_waveform",
@@ -50,7 +51,8 @@ _STAGES = {
     "encode": StageName.VIDEO,
     **{stage.value: stage for stage in SIDE_STAGES},
 }
-_ON_REQUEST = {"crop", "frame-crop", "moment", "proxy"}  # also asked for when the job is over, which does not fail with them
+# Also asked for when the job is over, which does not fail with them.
+_ON_REQUEST = {"crop", "frame-crop", "moment", "proxy", "sidecars"}
 _BEGINNINGS = {"image", "prepare"}  # all others are sent once there is a plan
 _EXHAUSTED = Failure("exhausted", "The work was tried several times and never came to an end.")
 

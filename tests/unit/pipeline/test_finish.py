@@ -13,10 +13,11 @@ import pytest
 from kinora.errors import NotFound, Unavailable
 from kinora.model import JobState, Scope
 from kinora.object_keys import video_key
-from kinora.pipeline.finish import publish_measured, publish_stream
+from kinora.pipeline.finish import publish_measured
 from kinora.pipeline.plans import load_plan
 from kinora.pipeline.playback import read_index, stream_key
 from kinora.pipeline.remove import remove_media
+from kinora.pipeline.stream import publish_stream
 from tests.house import House, house
 from tests.unit.media.clips import clip
 
