@@ -20,7 +20,7 @@ from kinora.errors import CorruptMedia, LimitExceeded, UnsupportedMedia
 DEMUXERS = frozenset(
     [
         *("aac", "ac3", "aiff", "amr", "caf", "eac3", "flac", "mp3", "w64", "wav"),
-        *("asf", "avi", "flv", "matroska", "mov", "mpeg", "mpegts", "mxf", "ogg"),
+        *("asf", "avi", "dv", "flv", "matroska", "mov", "mpeg", "mpegts", "mxf", "ogg"),
     ]
 )
 _BUFFER = 256 * 1024

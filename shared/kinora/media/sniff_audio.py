@@ -1,4 +1,4 @@
-"""Recognises sound: WAV, AIFF, FLAC, Ogg (also with video), MP3 and AAC. A room of `sniff`.
+"""Recognises sound: WAV, Wave64, AIFF, CAF, FLAC, Ogg (also with video), AMR, MP3 and AAC. A room of `sniff`.
 
 MPEG audio has no signature: its frame headers (ISO/IEC 11172-3 §2.4, ISO/IEC 13818-7 §6.2) must chain.
 """
@@ -10,13 +10,23 @@ from collections.abc import Callable
 from kinora.media.sniffed import HEAD_BYTES, Sniffed, audio, video
 
 WAV = audio("audio/wav", "wav", "wav")
+WAVE64 = audio("audio/x-w64", "w64", "w64")
 AIFF = audio("audio/aiff", "aiff", "aiff")
+CAF = audio("audio/x-caf", "caf", "caf")
+AMR = audio("audio/amr", "amr", "amr")
 FLAC = audio("audio/flac", "flac", "flac")
 OGG = audio("audio/ogg", "ogg", "ogg")
 OGG_VIDEO = video("video/ogg", "ogg", "ogv")
 MP3 = audio("audio/mpeg", "mp3", "mp3")
 AAC = audio("audio/aac", "aac", "aac")
 
+_SIGNATURES = (
+    (b"fLaC", FLAC),
+    (b"caff\x00\x01", CAF),
+    (b"#!AMR\n", AMR),
+    (b"#!AMR-WB\n", AMR),
+    (bytes.fromhex("726966662e91cf11a5d628db04c10000"), WAVE64),
+)
 _OGG_VIDEO_CODECS = (b"\x80theora", b"OVP80", b"BBCD\x00", b"\x01video")
 _OGG_AUDIO_CODECS = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
 _BIT_RATES = {  # kbit/s by (is MPEG-1, layer)
@@ -35,8 +45,9 @@ def recognise_container(head: bytes) -> Sniffed | None:
         return WAV
     if head[:4] == b"FORM" and head[8:12] in {b"AIFF", b"AIFC"}:
         return AIFF
-    if head.startswith(b"fLaC"):
-        return FLAC
+    for signature, found in _SIGNATURES:
+        if head.startswith(signature):
+            return found
     return _ogg(head) if head.startswith(b"OggS") else None
 
 

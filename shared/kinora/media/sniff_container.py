@@ -1,5 +1,6 @@
 """Recognises containers of video: ISO BMFF and QuickTime (ISO/IEC 14496-12), Matroska and WebM (RFC 9559), MPEG-TS and -PS
-(ISO/IEC 13818-1), AVI, FLV. A room of `sniff`; HEIF and AVIF pictures are ISO BMFF files too and are found here.
+(ISO/IEC 13818-1), AVI, FLV, ASF, MXF (SMPTE 377), DV (IEC 61834). A room of `sniff`; HEIF and AVIF pictures are ISO BMFF
+files too and are found here.
 """
 
 from __future__ import annotations
@@ -22,12 +23,22 @@ TRANSPORT_STREAM = video("video/mp2t", "mpegts", "ts")
 PROGRAM_STREAM = video("video/mpeg", "mpeg", "mpg")
 AVI = video("video/vnd.avi", "avi", "avi")
 FLV = video("video/x-flv", "flv", "flv")
+ASF = video("video/x-ms-asf", "asf", "wmv")
+MXF = video("application/mxf", "mxf", "mxf")
+DV = video("video/x-dv", "dv", "dv")
 
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _AVIF_BRANDS = {b"avif", b"avis"}
 _PICTURE_BRANDS = {b"mif1", b"mif2", b"msf1"}
 _SOUND_BRANDS = {b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "}
 _OTHER_BRANDS = {b"crx ", b"jp2 ", b"jpx ", b"jpm ", b"jxl "}
+_SIGNATURES = (
+    (b"FLV\x01", FLV),
+    (b"\x00\x00\x01\xba", PROGRAM_STREAM),
+    (bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"), ASF),
+    (bytes.fromhex("060e2b34020501010d01020101"), MXF),
+)
+_DIF_BLOCK = 80  # bytes
 _ATOMS_BEFORE_FTYP = {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}
 
 
@@ -36,11 +47,10 @@ def recognise(head: bytes) -> Sniffed | None:
         return _matroska(head)
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return AVI
-    if head.startswith(b"FLV\x01"):
-        return FLV
-    if head.startswith(b"\x00\x00\x01\xba"):
-        return PROGRAM_STREAM
-    return _iso_bmff(head)
+    for signature, found in _SIGNATURES:
+        if head.startswith(signature):
+            return found
+    return DV if _is_dv(head) else _iso_bmff(head)
 
 
 def recognise_transport_stream(head: bytes) -> Sniffed | None:
@@ -51,6 +61,11 @@ def recognise_transport_stream(head: bytes) -> Sniffed | None:
         if len(syncs) >= 3 and syncs == b"\x47" * len(syncs) and all(flag & 0x30 for flag in flags):
             return TRANSPORT_STREAM
     return None
+
+
+def _is_dv(head: bytes) -> bool:
+    """A header block, and after it a block of subcodes."""
+    return head.startswith(b"\x1f\x07\x00") and len(head) > _DIF_BLOCK and head[3] & 0x7F == 0x3F and head[_DIF_BLOCK] >> 5 == 1
 
 
 def _matroska(head: bytes) -> Sniffed | None:

@@ -21,10 +21,10 @@ MEDIA = Path(__file__).parents[2] / "media"
 
 
 def written(container: str, codec: str, **options: str) -> bytes:
-    """Two seconds as FFmpeg writes them into `container`."""
+    """A second or two as FFmpeg writes them into `container`."""
     out = io.BytesIO()
     with av.open(out, "w", format=container, options=options) as target:
-        stream = target.add_stream(codec, rate=10 if codec in {"libx264", "mpeg4", "mpeg2video", "libvpx", "flv1"} else 48000)
+        stream = target.add_stream(codec, rate=25 if codec in {"libx264", "mpeg4", "mpeg2video", "libvpx", "flv1"} else 48000)
         if stream.type == "video":
             stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
             frames = [av.VideoFrame(64, 48, "yuv420p") for _ in range(20)]
@@ -64,6 +64,10 @@ def written(container: str, codec: str, **options: str) -> bytes:
         ("ogg", "libopus", "audio/ogg", "ogg", Kind.AUDIO),
         ("wav", "pcm_s16le", "audio/wav", "wav", Kind.AUDIO),
         ("aiff", "pcm_s16be", "audio/aiff", "aiff", Kind.AUDIO),
+        ("caf", "pcm_s16be", "audio/x-caf", "caf", Kind.AUDIO),
+        ("w64", "pcm_s16le", "audio/x-w64", "w64", Kind.AUDIO),
+        ("asf", "mpeg4", "video/x-ms-asf", "asf", Kind.VIDEO),
+        ("mxf", "mpeg2video", "application/mxf", "mxf", Kind.VIDEO),
     ],
 )
 def test_containers_as_ffmpeg_writes_them(container, codec, media_type, demuxer, kind):
@@ -180,6 +184,19 @@ def test_svg_by_its_root_element(head):
 
 
 @pytest.mark.parametrize(
+    ("head", "media_type"),
+    [
+        (b"#!AMR\n" + bytes(32), "audio/amr"),
+        (b"#!AMR-WB\n" + bytes(32), "audio/amr"),
+        (b"\x1f\x07\x00\xbf" + bytes(76) + b"\x3f\x07\x00", "video/x-dv"),
+    ],
+)
+def test_signatures(head, media_type):
+    assert sniff(head).media_type == media_type
+    assert sniff(head).demuxer in DEMUXERS
+
+
+@pytest.mark.parametrize(
     ("head", "sentence"),
     [
         (b"", "empty"),
@@ -195,6 +212,8 @@ def test_svg_by_its_root_element(head):
         (b"PK\x03\x04" + bytes(60), "ZIP"),
         (b"%PDF-1.7", "PDF"),
         (b"MZ\x90\x00", "program"),
+        (b"#!/bin/sh\n", "script"),
+        (b".RMF\x00\x00\x00\x12", "RealMedia"),
         (b"\x7fELF\x02", "program"),
         (b"BM6\x00\x00\x00", "BMP"),
         (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JPEG XL"),
