@@ -8,15 +8,18 @@ from __future__ import annotations
 import struct
 from math import atan2, degrees
 
+from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
+
+_MATRIX = struct.Struct("=5i")
 
 
 def orientation(picture: VideoFrame) -> tuple[int, bool]:
     """How far `picture` is turned clockwise, in degrees (0, 90, 180 or 270), and whether it is then mirrored left to right."""
     matrix = picture.side_data.get("DISPLAYMATRIX")
-    if matrix is None or len(bytes(matrix)) < 20:
+    if not isinstance(matrix, SideData) or len(bytes(matrix)) < _MATRIX.size:
         return 0, False
-    a, b, _, c, d = struct.unpack_from("=5i", bytes(matrix))  # x and y become a·x + c·y and b·x + d·y, y pointing down
+    a, b, _, c, d = _MATRIX.unpack_from(bytes(matrix))  # x and y become a·x + c·y and b·x + d·y, y pointing down
     is_mirrored = a * d - b * c < 0
     turn = degrees(atan2(b, -a if is_mirrored else a))
     return round(turn / 90) * 90 % 360, is_mirrored

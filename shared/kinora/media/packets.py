@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from kinora.media.container import demux, open_original
 from kinora.media.index import only_stream, picture_pts
+from kinora.media.palette import first_palette, with_palette
 from kinora.media.plan import Plan, VideoSource
 
 _STEPS_BACK = (0, 1, 4, 16)  # seconds before the entry to which a seek that landed too late is repeated
@@ -29,7 +30,7 @@ def packets_from(file: BinaryIO, plan: Plan, video: VideoSource, entry: int) -> 
     """The stream and its packets from the keyframe at `entry` on, or from the file's beginning if that cannot be found."""
     demuxer = plan.probe.container
     for find in (_scan, _start) if entry == plan.entries[0] else (_seek, _scan, _start):
-        with open_original(file, demuxer, as_stored=True) as container:
+        with open_original(file, demuxer, as_stored=True, places=plan.places) as container:
             stream = only_stream(container, video.index)
             packets = find(container, stream, entry, demuxer)
             if packets is not None:
@@ -39,6 +40,10 @@ def packets_from(file: BinaryIO, plan: Plan, video: VideoSource, entry: int) -> 
 
 def _seek(container: InputContainer, stream: VideoStream, entry: int, demuxer: str) -> Packets | None:
     """Packets from the entry keyframe on; None if no seek finds it, as in containers without any order of time."""
+    try:
+        palette = first_palette(container, stream)
+    except av.FFmpegError:
+        return None
     for seconds in _STEPS_BACK:
         try:
             container.seek(entry - round(seconds / (stream.time_base or 1)), stream=stream)
@@ -46,7 +51,7 @@ def _seek(container: InputContainer, stream: VideoStream, entry: int, demuxer: s
             return None
         packets = _skip_to_entry(_packets(container, stream), entry, demuxer)
         if packets is not None:
-            return packets
+            return packets if palette is None else with_palette(packets, palette)
     return None
 
 

@@ -70,14 +70,15 @@ def pictures_at(file: BinaryIO, plan: Plan, times: Sequence[int]) -> Iterator[Vi
     """
     video = film_of(plan)
     with (
-        open_original(file, plan.probe.container) as container,
+        open_original(file, plan.probe.container, places=plan.places) as container,
         SegmentDecoder(file, plan, video) as decoder,
     ):
         stream = _keyframes_only(container, video)
         for n, wanted in groupby(times, key=lambda time: segment_at(plan, time)):
             moments = list(wanted)
             cut = plan.timeline[n]
-            alone = _keyframe(container, stream, cut) if moments == [cut] and plan.entries[n] == cut else None
+            is_whole = plan.entries[n] == cut and video.pixel_format != "pal8"  # whose palette lies elsewhere
+            alone = _keyframe(container, stream, cut) if moments == [cut] and is_whole else None
             yield from _shown(decoder, n, moments) if alone is None else (alone,)
 
 

@@ -88,6 +88,7 @@ _RECIPES: dict[str, tuple[str, str]] = {
     "mpeg4_avi": (".avi", f"{_source(9)} -c:v mpeg4 -g 60 -bf 2"),
     "mjpeg_avi": (".avi", f"{_source(5)} -c:v mjpeg"),
     "h264_avi": (".avi", f"{_source(9)} {_REORDERED} -g 60"),
+    "palette": (".avi", f"{_source(5, '5')} -c:v rawvideo -pix_fmt pal8"),
     "flash": (".flv", f"{_source(9)} {_REORDERED} -g 60"),
     "sound_with_cover": (
         ".m4a",

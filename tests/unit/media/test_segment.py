@@ -11,7 +11,7 @@ import av
 import pytest
 
 from kinora.errors import Unavailable
-from kinora.media import segment
+from kinora.media import segment, stills
 from tests.unit.media import clips
 from tests.unit.media.fragments import boxes, inside, read_segment
 from tests.unit.media.test_plan import plan_clip, plan_file
@@ -116,6 +116,24 @@ def test_pictures_are_turned_upright(name, unturned, turn):
     rows = bytes(plane)
     got = b"".join(rows[y * plane.line_size : y * plane.line_size + shown.width] for y in range(shown.height))
     assert sum(abs(a - b) for a, b in zip(got, expected, strict=True)) / len(got) < 6
+
+
+def test_every_segment_has_the_colours_of_the_palette():
+    with clips.clip("palette").open("rb") as file:
+        plan = plan_clip("palette")
+        (_, init), *_ = segment.init_segments(file, plan)
+        name = plan.renditions[0].name
+        last = len(plan.timeline) - 2
+        data = init + segment.encode(file, plan, name, last)
+        key = next(stills.pictures_at(file, plan, [plan.timeline[last]]))
+    with av.open(io.BytesIO(data)) as container:
+        shown = next(container.decode(video=0))
+    number = plan.timeline[last]
+    expected = clips.raw_luma(clips.clip("palette"), f"select=eq(n\\,{number}),scale={shown.width}:{shown.height}")
+    for picture in (shown, key.reformat(shown.width, shown.height, "yuv420p")):
+        rows, stride = bytes(picture.planes[0]), picture.planes[0].line_size
+        got = b"".join(rows[y * stride : y * stride + shown.width] for y in range(shown.height))
+        assert sum(abs(a - b) for a, b in zip(got, expected, strict=True)) / len(got) < 10
 
 
 def test_an_original_without_pictures_has_no_segments():
