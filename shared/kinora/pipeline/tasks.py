@@ -53,7 +53,7 @@ _STAGES = {
 }
 # Also asked for when the job is over, which does not fail with them.
 _ON_REQUEST = {"crop", "frame-crop", "moment", "proxy", "sidecars"}
-_BEGINNINGS = {"image", "prepare"}  # all others are sent once there is a plan
+_WITHOUT_PLAN = {"image", "prepare", "repair"}  # all others are sent once there is one
 _EXHAUSTED = Failure("exhausted", "The work was tried several times and never came to an end.")
 
 
@@ -114,7 +114,7 @@ def _performer(task: Mapping[str, object]) -> Perform:
 
 def _is_premature(job: Job, task: Mapping[str, object]) -> bool:
     """Whether the task was sent before the medium was removed and came back, or before the job was tried again."""
-    return job.state in {JobState.QUEUED, JobState.PREPARING} and task.get("task") not in _BEGINNINGS | _ON_REQUEST
+    return job.state in {JobState.QUEUED, JobState.PREPARING} and task.get("task") not in _WITHOUT_PLAN | _ON_REQUEST
 
 
 def _is_on_request(task: Mapping[str, object]) -> bool:

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from kinora.model import Job, JobState, SegmentId, StageName, StageState
+from kinora.model import Failure, Job, JobState, SegmentId, StageName, StageState
 from kinora.pipeline.inquiry import QUESTION_SECONDS
 from kinora.pipeline.on_demand import make_segment
 from kinora.pipeline.plans import load_plan
 from kinora.pipeline.repair import MAX_REPAIRS
+from kinora.pipeline.start import retry
 from kinora.pipeline.sweep import sweep
 from kinora.pipeline.tasks import run_batch
+from kinora.pipeline.work import fail
 from kinora.services import Services
 from tests.e2e.hostile import clip
 from tests.house import HOUR, House, house, sqs_record
@@ -163,6 +165,23 @@ def test_a_question_that_got_lost_is_asked_again_after_a_day(tmp_path: Path, fil
         sweep_later(home, clock)
         assert home.waiting("encode") == []
         sweep_later(home, clock, QUESTION_SECONDS)
+        home.work()
+        assert home.job().state is JobState.READY
+
+
+def test_a_question_that_arrives_after_a_retry_does_not_keep_the_next_one_away(
+    tmp_path: Path, film: bytes, clock: Clock
+) -> None:
+    with house(tmp_path, clock=clock, **TINY) as home:
+        home.ingest(home.put("clip.mp4", film))
+        home.work("prepare")
+        sweep_later(home, clock)
+        fail(home.services, home.job().id, Failure("internal", "It failed."))
+        retry(home.services, home.job().id)
+        home.work("encode")
+        home.work("prepare")
+        lose_tasks(home)
+        sweep_later(home, clock)
         home.work()
         assert home.job().state is JobState.READY
 
