@@ -204,6 +204,34 @@ class Sidecar:
     revision: int = 0
 
 
+class ExportState(StrEnum):
+    PENDING = "pending"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A derivative that is made on request. That it is there says its own row; this one, why it is not.
+
+    `name` is the derivative's; `task`, sent to `queue`, has it made, and again after a failure under a new `version`.
+    `due_at`, `revision` and `repairs` are as in a Moment.
+    """
+
+    hash: str
+    name: str
+    queue: str
+    task: Mapping[str, object]
+    created_at: float
+    updated_at: float
+    version: int = 1
+    state: ExportState = ExportState.PENDING
+    error: Failure | None = None
+    due_at: float | None = None
+    revision: int = 0
+    repairs: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     state: StageState = StageState.PENDING

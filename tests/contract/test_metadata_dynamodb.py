@@ -22,6 +22,7 @@ from kinora.metadata.dynamodb import DynamoMetadata
 from kinora.metadata.dynamodb_rows import time_key
 from kinora.metadata.dynamodb_tables import TABLES
 from kinora.settings import Settings
+from tests.contract.metadata_exports_suite import ExportsSuite
 from tests.contract.metadata_interference import InterferenceSuite, InterruptedMetadata
 from tests.contract.metadata_jobs_suite import ContentKeysSuite, JobsSuite, LeasesSuite
 from tests.contract.metadata_moments_suite import MomentsSuite
@@ -94,6 +95,10 @@ class TestCatalog(CatalogSuite):
 
 
 class TestMoments(MomentsSuite):
+    pass
+
+
+class TestExports(ExportsSuite):
     pass
 
 

@@ -18,6 +18,7 @@ from kinora.errors import NotFound, StaleState
 from kinora.metadata.sqlite import SqliteMetadata
 from kinora.model import AttachOutcome, BlobState, JobState, SegmentId, StageName
 from tests.contract import metadata_workers
+from tests.contract.metadata_exports_suite import ExportsSuite
 from tests.contract.metadata_jobs_suite import ContentKeysSuite, JobsSuite, LeasesSuite
 from tests.contract.metadata_moments_suite import MomentsSuite
 from tests.contract.metadata_records import blob, event, hash_of, job, original
@@ -44,6 +45,10 @@ class TestCatalog(CatalogSuite):
 
 
 class TestMoments(MomentsSuite):
+    pass
+
+
+class TestExports(ExportsSuite):
     pass
 
 

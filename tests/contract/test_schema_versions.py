@@ -26,6 +26,7 @@ EXPECTED = {
         "metadata_blobs": "bcff686c",
         "metadata_content_keys": "b270b463",
         "metadata_derivatives": "1f08d467",
+        "metadata_exports": "e5f43440",
         "metadata_jobs": "2a05ddd7",
         "metadata_leases": "16c341d8",
         "metadata_moments": "9351dda0",

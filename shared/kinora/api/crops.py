@@ -9,7 +9,9 @@ from pydantic import BaseModel, Field, model_validator
 
 from kinora.api.links import Links
 from kinora.api.media import Hash
+from kinora.api.schemas import FailureView, view_failure
 from kinora.pipeline.crop_requests import request_crops
+from kinora.pipeline.export_states import Requested
 from kinora.services import Services
 
 Place = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
@@ -35,11 +37,13 @@ class CropsRequest(BaseModel):
     time: float | None = Field(None, ge=0, allow_inf_nan=False, description="Seconds; for videos only")
     longest: int = Field(512, ge=1, le=8192, description="Pixels of the longer side at most; nothing is made larger")
     format: Literal["webp", "jpg"] = "webp"
+    retry: bool = Field(False, description="Whether those that have failed are tried again")
 
 
 class CropView(BaseModel):
     name: str
-    state: str = Field(description="`ready`, or `pending`: ask again soon")
+    state: str = Field(description="`ready`, `pending`: ask again soon, or `failed`")
+    error: FailureView | None = Field(description="Why it has failed")
     width: int | None
     height: int | None
     url: str | None = Field(description="Signed, valid for a limited time")
@@ -60,20 +64,28 @@ def crops_router(services: Services, links: Links) -> APIRouter:
     def create_crops(content_hash: Hash, wanted: CropsRequest, response: Response) -> CropList:
         boxes = [one.model_dump(exclude={"unit"}) | {"is_fraction": one.unit == "fractions"} for one in wanted.boxes]
         found = request_crops(
-            services, content_hash, boxes, time=wanted.time, longest=wanted.longest, image_format=wanted.format
+            services,
+            content_hash,
+            boxes,
+            time=wanted.time,
+            longest=wanted.longest,
+            image_format=wanted.format,
+            retry=wanted.retry,
         )
-        crops = [
-            CropView(
-                name=name,
-                state="ready" if made else "pending",
-                width=made.width if made else None,
-                height=made.height if made else None,
-                url=links.thumb(made.key) if made else None,
-            )
-            for name, made in found
-        ]
-        if any(made is None for _, made in found):
+        if any(one.state == "pending" for one in found):
             response.status_code = status.HTTP_202_ACCEPTED
-        return CropList(crops=crops)
+        return CropList(crops=[_view(one, links) for one in found])
 
     return router
+
+
+def _view(one: Requested, links: Links) -> CropView:
+    made = one.derivative
+    return CropView(
+        name=one.name,
+        state=one.state,
+        error=view_failure(one.error),
+        width=made.width if made else None,
+        height=made.height if made else None,
+        url=links.thumb(made.key) if made else None,
+    )

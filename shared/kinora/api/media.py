@@ -13,6 +13,7 @@ from kinora.api.schemas import (
     RemovalView,
     stream_url,
     view_derivative,
+    view_export,
     view_job,
     view_original,
     view_summary,
@@ -21,6 +22,7 @@ from kinora.api.subtitle_views import view_subtitles
 from kinora.errors import NotFound
 from kinora.media.subtitle_file import SUBTITLE_TYPES
 from kinora.model import BlobState
+from kinora.pipeline.export_states import unmade
 from kinora.pipeline.remove import remove_media
 from kinora.services import Services
 
@@ -58,6 +60,7 @@ def media_router(services: Services, links: Links) -> APIRouter:
             originals=[view_original(one, links) for one in services.catalog.originals(content_hash)],
             derivatives=[view_derivative(one, links) for one in derivatives],
             subtitles=view_subtitles(services, content_hash, links),
+            exports=[view_export(one) for one in unmade(services, content_hash)],
             jobs=[view_job(job, links) for job in services.jobs.list(content_hash=content_hash).items],
         )
 

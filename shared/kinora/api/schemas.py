@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from kinora.api.links import Links
-from kinora.model import Blob, Derivative, Failure, Job, Original
+from kinora.model import Blob, Derivative, Export, Failure, Job, Original
 from kinora.object_keys import video_folder
 
 
@@ -73,6 +73,14 @@ class SubtitleList(BaseModel):
     subtitles: list[SubtitleView]
 
 
+class ExportView(BaseModel):
+    name: str = Field(description="Of the derivative that it becomes")
+    state: str = Field(description="`pending` or `failed`; one that is ready is a derivative")
+    error: FailureView | None
+    requested_at: float
+    updated_at: float
+
+
 class MediaSummary(BaseModel):
     hash: str
     size: int
@@ -101,6 +109,7 @@ class MediaView(BaseModel):
     originals: list[OriginalView]
     derivatives: list[DerivativeView]
     subtitles: list[SubtitleView]
+    exports: list[ExportView] = Field(description="What was asked for and is not there")
     jobs: list[JobView]
 
 
@@ -176,6 +185,16 @@ def view_derivative(one: Derivative, links: Links) -> DerivativeView:
         height=one.height,
         duration=one.duration,
         url=url,
+    )
+
+
+def view_export(one: Export) -> ExportView:
+    return ExportView(
+        name=one.name,
+        state=one.state.value,
+        error=view_failure(one.error),
+        requested_at=one.created_at,
+        updated_at=one.updated_at,
     )
 
 

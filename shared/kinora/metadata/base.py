@@ -16,6 +16,7 @@ from kinora.model import (
     ContentKey,
     Derivative,
     Event,
+    Export,
     Job,
     JobState,
     Moment,
@@ -28,7 +29,7 @@ from kinora.model import (
 
 
 class Catalog(Protocol):
-    """Blobs, originals, references, derivatives, moments, sidecars."""
+    """Blobs, originals, references, derivatives, moments, exports, sidecars."""
 
     def attach(self, original: Original, blob: Blob) -> Attachment:
         """Let `original.key` refer to `blob`, in one transaction: original row, reference row, the blob's count.
@@ -74,7 +75,8 @@ class Catalog(Protocol):
         now, by this call or an earlier one; None if it is live, too young or unknown."""
 
     def forget(self, content_hash: str) -> None:
-        """Delete a condemned blob's rows: derivatives, moments and sidecars, then the blob. Not condemned: StaleState. Unknown: nothing."""
+        """Delete a condemned blob's rows, those of derivatives, moments, exports and sidecars first. Not condemned: StaleState.
+        Unknown: nothing."""
 
     def save_moment(self, moment: Moment) -> Moment:
         """Store a moment if the stored revision is `moment.revision` (0: none is stored); returns it with its new revision.
@@ -93,6 +95,17 @@ class Catalog(Protocol):
 
     def drop_moment(self, moment: Moment) -> None:
         """Delete the row if its revision is `moment.revision`, else StaleState. Unknown: nothing."""
+
+    def save_export(self, export: Export) -> Export:
+        """Store an export if the stored revision of `(hash, name)` is `export.revision`; as `save_moment` in everything."""
+
+    def export(self, content_hash: str, name: str) -> Export | None: ...
+
+    def exports(self, content_hash: str) -> tuple[Export, ...]:
+        """Ordered by name."""
+
+    def exports_due(self, before: float, limit: int = 100) -> tuple[Export, ...]:
+        """Exports with `due_at` before `before`, the longest overdue first."""
 
     def save_sidecar(self, sidecar: Sidecar) -> Sidecar:
         """Store a sidecar if the stored revision is `sidecar.revision` (0: none is stored), and the blob is neither unknown

@@ -7,16 +7,25 @@ import itertools
 from dataclasses import replace
 
 from kinora.errors import StaleState
-from kinora.metadata import dynamodb_moments, dynamodb_references, dynamodb_sidecars
+from kinora.metadata import dynamodb_exports, dynamodb_moments, dynamodb_references, dynamodb_sidecars
 from kinora.metadata.cursors import check_limit, decode_cursor, encode_cursor
-from kinora.metadata.dynamodb_catalog_rows import DUE_MOMENTS, LISTED, blob_key, blob_of, derivative_of, derivative_row
+from kinora.metadata.dynamodb_catalog_rows import (
+    DUE_EXPORTS,
+    DUE_MOMENTS,
+    LISTED,
+    blob_key,
+    blob_of,
+    derivative_of,
+    derivative_row,
+)
 from kinora.metadata.dynamodb_catalog_table import CatalogTable
 from kinora.metadata.dynamodb_rows import END_OF_TIME, place_key, time_key
 from kinora.metadata.dynamodb_transactions import kinora_errors, settled, transaction
+from kinora.metadata.exports import export_of
 from kinora.metadata.moments import check_blob, moment_of
 from kinora.metadata.references import may_be_condemned
 from kinora.metadata.sidecars import sidecar_of
-from kinora.model import Attachment, Blob, BlobState, Derivative, Moment, Original, Page, Sidecar
+from kinora.model import Attachment, Blob, BlobState, Derivative, Export, Moment, Original, Page, Sidecar
 
 
 class DynamoCatalog:
@@ -101,6 +110,23 @@ class DynamoCatalog:
     def drop_moment(self, moment: Moment) -> None:
         settled(lambda: dynamodb_moments.drop(self._table, moment))
 
+    def save_export(self, export: Export) -> Export:
+        return settled(lambda: dynamodb_exports.save(self._table, export))
+
+    def export(self, content_hash: str, name: str) -> Export | None:
+        with kinora_errors():
+            return self._table.export(content_hash, name)
+
+    def exports(self, content_hash: str) -> tuple[Export, ...]:
+        with kinora_errors():
+            return tuple(export_of(row.document) for row in self._table.export_rows(content_hash))
+
+    def exports_due(self, before: float, limit: int = 100) -> tuple[Export, ...]:
+        model = self._table.exports
+        with kinora_errors():
+            rows = model.due.query(DUE_EXPORTS, model.dsk < time_key(before), limit=check_limit(limit))
+            return tuple(export_of(row.document) for row in rows)
+
     def save_sidecar(self, sidecar: Sidecar) -> Sidecar:
         return settled(lambda: dynamodb_sidecars.save(self._table, sidecar))
 
@@ -132,7 +158,7 @@ class DynamoCatalog:
         return condemned
 
     def _forget(self, content_hash: str) -> None:
-        """The derivatives' and moments' rows go first, so that a run killed in between leaves a blob that is found again."""
+        """The rows of what the blob has go first, so that a run killed in between leaves a blob that is found again."""
         blob = self._table.blob(content_hash)
         if blob is None:
             return
@@ -144,6 +170,9 @@ class DynamoCatalog:
         with self._table.moments.batch_write() as moments:
             for moment in self._table.moment_rows(content_hash):
                 moments.delete(moment)
+        with self._table.exports.batch_write() as exports:
+            for export in self._table.export_rows(content_hash):
+                exports.delete(export)
         with self._table.sidecars.batch_write() as sidecars:
             for sidecar in self._table.sidecar_rows(content_hash):
                 sidecars.delete(sidecar)

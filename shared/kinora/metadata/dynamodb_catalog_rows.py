@@ -8,16 +8,19 @@ from typing import Any
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 
 from kinora.metadata.dynamodb_rows import DueIndex, IndexedRow, Row, place_key
+from kinora.metadata.exports import export_document
 from kinora.metadata.moments import moment_document
 from kinora.metadata.sequencers import sortable
 from kinora.metadata.sidecars import sidecar_document
-from kinora.model import Blob, BlobState, Derivative, Kind, Moment, Original, Sidecar
+from kinora.model import Blob, BlobState, Derivative, Export, Kind, Moment, Original, Sidecar
 
 LISTED = "blob"
 REFERENCES = "reference#"
 DERIVATIVES = "derivative#"
 MOMENTS = "moment#"
 DUE_MOMENTS = "moment"
+EXPORTS = "export#"
+DUE_EXPORTS = "export"
 SIDECARS = "sidecar#"
 
 
@@ -68,12 +71,20 @@ class DerivativeRow(Row):
     duration = NumberAttribute(null=True)
 
 
-class MomentRow(Row):
+class _DueRow(Row):
     dpk = UnicodeAttribute(null=True)
     dsk = UnicodeAttribute(null=True)
     revision = NumberAttribute()
     document = UnicodeAttribute()
     due = DueIndex()
+
+
+class MomentRow(_DueRow):
+    """A moment as a document."""
+
+
+class ExportRow(_DueRow):
+    """An export as a document."""
 
 
 class SidecarRow(Row):
@@ -172,6 +183,21 @@ def moment_row(model: type[MomentRow], moment: Moment) -> MomentRow:
         dsk=place_key(moment.due_at or 0.0, moment.id) if is_due else None,
         revision=moment.revision,
         document=moment_document(moment),
+    )
+
+
+def export_key(content_hash: str, name: str) -> tuple[str, str]:
+    return f"blob#{content_hash}", EXPORTS + name
+
+
+def export_row(model: type[ExportRow], export: Export) -> ExportRow:
+    is_due = export.due_at is not None
+    return model(
+        *export_key(export.hash, export.name),
+        dpk=DUE_EXPORTS if is_due else None,
+        dsk=place_key(export.due_at or 0.0, f"{export.hash}#{export.name}") if is_due else None,
+        revision=export.revision,
+        document=export_document(export),
     )
 
 

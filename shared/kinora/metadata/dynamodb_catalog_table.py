@@ -10,11 +10,13 @@ from pynamodb.transactions import TransactWrite
 
 from kinora.metadata.dynamodb_catalog_rows import (
     DERIVATIVES,
+    EXPORTS,
     MOMENTS,
     REFERENCES,
     SIDECARS,
     BlobRow,
     DerivativeRow,
+    ExportRow,
     MomentRow,
     OriginalRow,
     ReferenceRow,
@@ -22,6 +24,7 @@ from kinora.metadata.dynamodb_catalog_rows import (
     blob_key,
     blob_of,
     blob_row,
+    export_key,
     moment_key,
     original_key,
     original_of,
@@ -31,11 +34,12 @@ from kinora.metadata.dynamodb_catalog_rows import (
     sidecar_key,
 )
 from kinora.metadata.dynamodb_rows import Table
+from kinora.metadata.exports import export_of
 from kinora.metadata.moments import moment_of
 from kinora.metadata.references import lost
 from kinora.metadata.sequencers import sortable
 from kinora.metadata.sidecars import sidecar_of
-from kinora.model import Blob, Moment, Original, Sidecar
+from kinora.model import Blob, Export, Moment, Original, Sidecar
 
 
 class CatalogTable:
@@ -49,6 +53,7 @@ class CatalogTable:
         self.references = table.bound(ReferenceRow)
         self.derivatives = table.bound(DerivativeRow)
         self.moments = table.bound(MomentRow)
+        self.exports = table.bound(ExportRow)
         self.sidecars = table.bound(SidecarRow)
 
     def original(self, key: str) -> Original | None:
@@ -83,6 +88,16 @@ class CatalogTable:
     def moment_rows(self, content_hash: str) -> list[MomentRow]:
         condition = self.moments.sk.startswith(MOMENTS)
         return list(self.moments.query(f"blob#{content_hash}", condition, consistent_read=True))
+
+    def export(self, content_hash: str, name: str) -> Export | None:
+        try:
+            return export_of(self.exports.get(*export_key(content_hash, name), consistent_read=True).document)
+        except self.exports.DoesNotExist:
+            return None
+
+    def export_rows(self, content_hash: str) -> list[ExportRow]:
+        condition = self.exports.sk.startswith(EXPORTS)
+        return list(self.exports.query(f"blob#{content_hash}", condition, consistent_read=True))
 
     def sidecar(self, content_hash: str, identifier: str) -> Sidecar | None:
         try:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from kinora.database import Database
 from kinora.errors import StaleState
 from kinora.metadata.cursors import check_limit, decode_cursor, encode_cursor
+from kinora.metadata.exports import export_of, next_export
 from kinora.metadata.moments import check_blob, moment_of, next_moment
 from kinora.metadata.references import first_seen, gained, may_be_condemned, never_seen
 from kinora.metadata.sequencers import outcome
@@ -18,17 +19,19 @@ from kinora.metadata.sqlite_catalog_rows import (
     blob_of,
     drop_reference,
     read_blob,
+    read_export,
     read_moment,
     read_original,
     read_referring,
     read_sidecar,
     save_blob,
     save_derivative,
+    save_export,
     save_moment,
     save_original,
     save_sidecar,
 )
-from kinora.model import Attachment, AttachOutcome, Blob, BlobState, Derivative, Moment, Original, Page, Sidecar
+from kinora.model import Attachment, AttachOutcome, Blob, BlobState, Derivative, Export, Moment, Original, Page, Sidecar
 
 
 class SqliteCatalog:
@@ -129,6 +132,7 @@ class SqliteCatalog:
                 return
             if blob.state is not BlobState.CONDEMNED:
                 raise StaleState(f"blob {content_hash} is {blob.state}, not condemned")
+            connection.execute("DELETE FROM metadata_exports WHERE hash = ?", (content_hash,))
             connection.execute("DELETE FROM metadata_moments WHERE hash = ?", (content_hash,))
             connection.execute("DELETE FROM metadata_sidecars WHERE hash = ?", (content_hash,))
             connection.execute("DELETE FROM metadata_derivatives WHERE hash = ?", (content_hash,))
@@ -162,6 +166,28 @@ class SqliteCatalog:
             if stored is not None:
                 next_moment(moment, stored)
                 connection.execute("DELETE FROM metadata_moments WHERE hash = ? AND id = ?", (moment.hash, moment.id))
+
+    def save_export(self, export: Export) -> Export:
+        with self._database.write() as connection:
+            saved = next_export(export, read_export(connection, export.hash, export.name))
+            if export.revision == 0:
+                check_blob(read_blob(connection, export.hash), export.hash)
+            save_export(connection, saved)
+            return saved
+
+    def export(self, content_hash: str, name: str) -> Export | None:
+        with self._database.read() as connection:
+            return read_export(connection, content_hash, name)
+
+    def exports(self, content_hash: str) -> tuple[Export, ...]:
+        query = "SELECT document FROM metadata_exports WHERE hash = ? ORDER BY name"
+        with self._database.read() as connection:
+            return tuple(export_of(row[0]) for row in connection.execute(query, (content_hash,)))
+
+    def exports_due(self, before: float, limit: int = 100) -> tuple[Export, ...]:
+        query = "SELECT document FROM metadata_exports WHERE due_at < ? ORDER BY due_at LIMIT ?"
+        with self._database.read() as connection:
+            return tuple(export_of(row[0]) for row in connection.execute(query, (before, check_limit(limit))))
 
     def save_sidecar(self, sidecar: Sidecar) -> Sidecar:
         with self._database.write() as connection:

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import astuple, replace
 from typing import Any
 
+from kinora.metadata.exports import export_document, export_of
 from kinora.metadata.moments import moment_document, moment_of
 from kinora.metadata.references import lost
 from kinora.metadata.sidecars import sidecar_document, sidecar_of
-from kinora.model import Blob, BlobState, Derivative, Kind, Moment, Original, Sidecar
+from kinora.model import Blob, BlobState, Derivative, Export, Kind, Moment, Original, Sidecar
 
 SELECT_BLOBS = "SELECT hash, size, media_type, kind, created_at, state, reference_count, changed_at FROM metadata_blobs "
 SELECT_ORIGINALS = "SELECT key, hash, size, etag, sequencer, version, removed, changed_at FROM metadata_originals "
@@ -98,6 +99,19 @@ def save_sidecar(connection: sqlite3.Connection, sidecar: Sidecar) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO metadata_sidecars (hash, id, document) VALUES (?,?,?)",
         (sidecar.hash, sidecar.id, sidecar_document(sidecar)),
+    )
+
+
+def read_export(connection: sqlite3.Connection, content_hash: str, name: str) -> Export | None:
+    query = "SELECT document FROM metadata_exports WHERE hash = ? AND name = ?"
+    row = connection.execute(query, (content_hash, name)).fetchone()
+    return None if row is None else export_of(row[0])
+
+
+def save_export(connection: sqlite3.Connection, export: Export) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO metadata_exports (hash, name, due_at, document) VALUES (?,?,?,?)",
+        (export.hash, export.name, export.due_at, export_document(export)),
     )
 
 

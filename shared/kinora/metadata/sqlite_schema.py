@@ -70,6 +70,15 @@ CREATE TABLE IF NOT EXISTS metadata_sidecars (
     PRIMARY KEY (hash, id)
 ) WITHOUT ROWID, STRICT;
 
+CREATE TABLE IF NOT EXISTS metadata_exports (
+    hash TEXT NOT NULL REFERENCES metadata_blobs (hash),
+    name TEXT NOT NULL,
+    due_at REAL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (hash, name)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX IF NOT EXISTS metadata_exports_due ON metadata_exports (due_at) WHERE due_at IS NOT NULL;
+
 CREATE TABLE IF NOT EXISTS metadata_jobs (
     id TEXT PRIMARY KEY,
     hash TEXT NOT NULL,

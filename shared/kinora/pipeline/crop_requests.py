@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kinora.errors import InvalidInput
-from kinora.model import Derivative, Kind
+from kinora.model import Kind
+from kinora.pipeline.export_states import Requested, look, open_exports, send_exports
 from kinora.pipeline.exports import newest_job
 from kinora.pipeline.plans import load_plan
 from kinora.queues.base import QueueName
@@ -19,11 +20,19 @@ RawBox = Mapping[str, Any]
 
 
 def request_crops(
-    services: Services, content_hash: str, boxes: Sequence[RawBox], *, time: float | None, longest: int, image_format: str
-) -> list[tuple[str, Derivative | None]]:
-    """Have `boxes` (left, top, width, height, is_fraction) cut out; per box the derivative's name, and itself if it exists.
+    services: Services,
+    content_hash: str,
+    boxes: Sequence[RawBox],
+    *,
+    time: float | None,
+    longest: int,
+    image_format: str,
+    retry: bool = False,
+) -> list[Requested]:
+    """Have `boxes` (left, top, width, height, is_fraction) cut out; per box what became of it.
 
-    `time` is in seconds and for videos only. Asking again is harmless. Raises NotFound, InvalidInput.
+    `time` is in seconds and for videos only. Asking again is harmless; what has failed is tried again only with `retry`.
+    Raises NotFound, InvalidInput.
     """
     job = newest_job(services, content_hash, Kind.IMAGE, Kind.VIDEO)
     is_video = job.kind is Kind.VIDEO
@@ -31,14 +40,14 @@ def request_crops(
         raise InvalidInput(public_message="There is nothing at that time.")
     moment = (time or 0.0) if is_video else None
     named = [{**box, "name": _canonical(box, moment, longest)} for box in boxes]
-    missing = missing_crops(services, content_hash, named, image_format)
-    if missing:
-        queue, task = (QueueName.ENCODE, "frame-crop") if is_video else (QueueName.IMAGE, "crop")
-        body = {"task": task, "job": job.id, "boxes": missing, "time": moment, "longest": longest, "format": image_format}
-        services.queues.send(queue, [body])
-    made = {one.name: one for one in services.catalog.derivatives(content_hash)}
-    names = [crop_name(box["name"], image_format) for box in named]
-    return [(name, made.get(name)) for name in names]
+    queue, task = (QueueName.ENCODE, "frame-crop") if is_video else (QueueName.IMAGE, "crop")
+    common = {"task": task, "job": job.id, "time": moment, "longest": longest, "format": image_format}
+    by_name = {crop_name(box["name"], image_format): box for box in named}
+    tasks = {name: {**common, "boxes": [box]} for name, box in by_name.items()}
+    opened = open_exports(services, content_hash, queue, tasks, retry=retry)
+    if opened:
+        send_exports(services, opened, {**common, "boxes": [by_name[one.name] for one in opened]})
+    return look(services, content_hash, [crop_name(box["name"], image_format) for box in named])
 
 
 def missing_crops(services: Services, content_hash: str, boxes: Sequence[RawBox], image_format: str) -> list[RawBox]:

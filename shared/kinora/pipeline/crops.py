@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from kinora.media.crop import Box, crop_image
@@ -12,6 +12,7 @@ from kinora.model import Job
 from kinora.object_keys import image_key
 from kinora.pipeline.crop_requests import crop_name, missing_crops
 from kinora.pipeline.derivatives import store_derivative
+from kinora.pipeline.export_states import complete_exports
 from kinora.pipeline.fingerprint import read_head
 from kinora.pipeline.originals import open_original
 from kinora.services import Services
@@ -21,8 +22,12 @@ def make_crops(services: Services, job: Job, task: Mapping[str, Any], remaining:
     """Store every box of the task that is not there yet. Raises CorruptMedia, LimitExceeded, OriginalGone."""
     del remaining
     boxes = wanted_boxes(services, job, task)
-    if not boxes:
-        return
+    if boxes:
+        _cut(services, job, task, boxes)
+    complete_exports(services, job.hash, task)
+
+
+def _cut(services: Services, job: Job, task: Mapping[str, Any], boxes: Sequence[Box]) -> None:
     settings = services.settings
     with open_original(services, job) as original:
         sniffed = sniff(read_head(original))

@@ -9,22 +9,28 @@ from kinora.errors import NotFound
 from kinora.media.plan import AudioTrack, Plan, Rendition
 from kinora.model import Derivative, Job, JobState, Kind
 from kinora.pipeline.collect import jobs_of
+from kinora.pipeline.export_states import Requested, look, open_exports, send_exports
 from kinora.pipeline.plans import load_plan
 from kinora.queues.base import QueueName
 from kinora.services import Services
 
 
-def request_proxy(services: Services, content_hash: str, rendition: str | None) -> tuple[str, Derivative | None]:
-    """Have the proxy of `rendition` (None: the largest in H.264) made. Its rendition's name, and the proxy if it exists.
+def request_proxy(
+    services: Services, content_hash: str, rendition: str | None, *, retry: bool = False
+) -> tuple[str, Requested]:
+    """Have the proxy of `rendition` (None: the largest in H.264) made. Its rendition's name, and what became of it.
 
-    Asking again is harmless: what exists is not made again. Raises NotFound if there is no such rendition, or no plan yet.
+    Asking again is harmless: what exists or is under way is not made again; what has failed only with `retry`. Raises NotFound
+    if there is no such rendition, or no plan yet.
     """
     job = newest_job(services, content_hash)
-    name = rendition_named(load_plan(services, content_hash), rendition).name
-    made = made_proxy(services, content_hash, name)
-    if made is None:
-        services.queues.send(QueueName.ENCODE, [{"task": "proxy", "job": job.id, "rendition": name}])
-    return name, made
+    rendition = rendition_named(load_plan(services, content_hash), rendition).name
+    name = proxy_name(rendition)
+    task = {"task": "proxy", "job": job.id, "rendition": rendition}
+    opened = open_exports(services, content_hash, QueueName.ENCODE, {name: task}, retry=retry)
+    if opened:
+        send_exports(services, opened, task)
+    return rendition, look(services, content_hash, [name])[0]
 
 
 def made_proxy(services: Services, content_hash: str, rendition: str) -> Derivative | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from kinora.media.crop import crop
+from kinora.media.crop import Box, crop
 from kinora.media.stills import Scaler, film_of, fitted, pictures_at
 from kinora.model import Job
 from kinora.pipeline.crops import store_crops, wanted_boxes
+from kinora.pipeline.export_states import complete_exports
 from kinora.pipeline.originals import open_original
 from kinora.pipeline.plans import load_plan
 from kinora.services import Services
@@ -19,8 +20,12 @@ def make_frame_crops(services: Services, job: Job, task: Mapping[str, Any], rema
     """Store every box of the task that is not there yet. Raises CorruptMedia, OriginalGone, UnsupportedMedia."""
     del remaining
     boxes = wanted_boxes(services, job, task)
-    if not boxes:
-        return
+    if boxes:
+        _cut(services, job, task, boxes)
+    complete_exports(services, job.hash, task)
+
+
+def _cut(services: Services, job: Job, task: Mapping[str, Any], boxes: Sequence[Box]) -> None:
     plan = load_plan(services, job.hash)
     video = film_of(plan)
     time = round((plan.origin + Fraction(task["time"])) / video.time_base)

@@ -24,7 +24,7 @@ from kinora.pipeline.completing import complete_segments
 from kinora.pipeline.encode import MARGIN
 from kinora.pipeline.exports import best_rendition, best_sound
 from kinora.pipeline.media_objects import put_media
-from kinora.pipeline.moments import update_moment
+from kinora.pipeline.moments import keep_waiting, update_moment
 from kinora.pipeline.originals import open_original
 from kinora.pipeline.plans import load_plan
 from kinora.pipeline.segments import open_segment
@@ -52,6 +52,7 @@ def export_moment(services: Services, job: Job, task: Mapping[str, object], rema
     wait = complete_segments(services, job, wanted, lambda: remaining() < allowance)
     if wait is not None:
         services.queues.send(QueueName.ENCODE, [task], delay=wait)
+        keep_waiting(services, moment)
         return
     tracks = [_pictures(services, job, plan, rendition, cut)] if rendition and cut else []
     tracks += [_stored(services, job, sound.track, heard)] if sound and heard else []

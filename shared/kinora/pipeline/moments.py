@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from kinora.errors import InvalidInput, NotFound, StaleState
@@ -96,6 +97,18 @@ def fail_export(services: Services, job: Job, task: Mapping[str, object], failur
         update_moment(services, job.hash, str(task.get("moment")), change)
     except NotFound:
         return
+
+
+def keep_waiting(services: Services, moment: Moment) -> None:
+    """Its export is alive and has sent itself again: the sweep need not look after it for a while."""
+
+    def change(current: Moment) -> Moment | None:
+        if current.state is not MomentState.PENDING or current.version != moment.version:
+            return None
+        return replace(_due_when_stuck(services, current), repairs=0)
+
+    with suppress(NotFound):
+        update_moment(services, moment.hash, moment.id, change)
 
 
 def update_moment(services: Services, content_hash: str, identifier: str, change: Callable[[Moment], Moment | None]) -> Moment:

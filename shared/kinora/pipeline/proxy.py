@@ -14,6 +14,7 @@ from kinora.object_keys import proxy_path, video_key
 from kinora.pipeline.completing import complete_segments
 from kinora.pipeline.derivatives import store_derivative
 from kinora.pipeline.encode import MARGIN
+from kinora.pipeline.export_states import complete_exports, keep_waiting
 from kinora.pipeline.exports import best_sound, made_proxy, proxy_name, rendition_named
 from kinora.pipeline.plans import load_plan
 from kinora.pipeline.segments import open_segment
@@ -22,12 +23,21 @@ from kinora.services import Services
 
 
 def make_proxy(services: Services, job: Job, task: Mapping[str, object], remaining: Callable[[], int]) -> None:
-    """Store the proxy of the task's `rendition`; hands itself back to the queue while segments are missing."""
+    """Store the proxy of the task's `rendition`; hands itself back to the queue while segments are missing.
+
+    Raises InvalidEvent, NotFound, and what making a segment raises.
+    """
     name = task.get("rendition")
     if not isinstance(name, str):
         raise InvalidEvent(f"no rendition in {task}")
-    if made_proxy(services, job.hash, name) is not None:
+    if made_proxy(services, job.hash, name) is None and not _store_proxy(services, job, task, name, remaining):
+        keep_waiting(services, job.hash, task)
         return
+    complete_exports(services, job.hash, task)
+
+
+def _store_proxy(services: Services, job: Job, task: Mapping[str, object], name: str, remaining: Callable[[], int]) -> bool:
+    """False if the task has sent itself again."""
     plan = load_plan(services, job.hash)
     rendition, sound = rendition_named(plan, name), best_sound(plan)
     tracks = [rendition.track, *([sound.track] if sound else [])]
@@ -36,7 +46,7 @@ def make_proxy(services: Services, job: Job, task: Mapping[str, object], remaini
     wait = complete_segments(services, job, wanted, lambda: remaining() < allowance)
     if wait is not None:
         services.queues.send(QueueName.ENCODE, [task], delay=wait)
-        return
+        return False
     movie = ProgressiveMovie([stored_track(services, plan, track) for track in tracks])
     store_derivative(
         services,
@@ -48,6 +58,7 @@ def make_proxy(services: Services, job: Job, task: Mapping[str, object], remaini
         height=rendition.height,
         duration=movie.duration,
     )
+    return True
 
 
 def stored_track(services: Services, plan: Plan, track: str) -> Track:

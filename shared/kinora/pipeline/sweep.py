@@ -1,4 +1,4 @@
-"""What happens on a schedule: collect what nobody refers to, look after jobs that stand still, tidy moments."""
+"""What happens on a schedule: collect what nobody refers to, look after jobs that stand still, tidy moments and exports."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from kinora.observability import logger
 from kinora.pipeline.collect import collect
+from kinora.pipeline.export_sweep import sweep_exports
 from kinora.pipeline.inquiry import ask
 from kinora.pipeline.moment_sweep import sweep_moments
 from kinora.services import Services
@@ -27,6 +28,7 @@ def sweep(services: Services, remaining: Callable[[], int]) -> dict[str, object]
         ask(services, job)
         repaired += 1
     moments = sweep_moments(services, _BATCH, lambda: remaining() <= reserve)
-    report: dict[str, object] = {"collected": collected, "repaired": repaired, "moments": moments}
+    exports = sweep_exports(services, _BATCH, lambda: remaining() <= reserve)
+    report: dict[str, object] = {"collected": collected, "repaired": repaired, "moments": moments, "exports": exports}
     logger.info("sweep", extra=report)
     return report

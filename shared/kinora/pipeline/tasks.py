@@ -13,6 +13,7 @@ from kinora.errors import InvalidEvent, KinoraError, NotFound
 from kinora.events import QueueRecord
 from kinora.model import Failure, Job, JobState, StageName
 from kinora.observability import logger
+from kinora.pipeline.export_states import fail_exports
 from kinora.pipeline.moments import fail_export
 from kinora.pipeline.side_stages import SIDE_STAGES, fail_side_stage
 from kinora.pipeline.work import fail, failure_of
@@ -133,6 +134,7 @@ def _give_up(services: Services, job: Job, task: Mapping[str, object], failure: 
         logger.error("export failed", extra={"task": task, "code": failure.code})
         if task.get("task") == "moment":
             fail_export(services, job, task, failure)
+        fail_exports(services, job.hash, task, failure)
     elif stage in SIDE_STAGES:
         fail_side_stage(services, job.id, stage, failure, made_at=job.created_at)
     else:
