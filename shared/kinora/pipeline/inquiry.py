@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
+from dataclasses import replace
 
-from kinora.errors import NotFound
+from kinora.errors import NotFound, StaleState
 from kinora.model import Job, JobState
 from kinora.pipeline.start import send_first_task
-from kinora.pipeline.work import update
 from kinora.queues.base import QueueName
 from kinora.services import Services
 
@@ -24,21 +23,19 @@ def ask(services: Services, job: Job) -> None:
     """Ask about a job, unless it moves again or an earlier question is still on its way. One whose first task may be lost is
     sent that: it needs no question, since to perform it twice changes nothing."""
 
-    def touch(current: Job) -> Job | None:
-        return None if current.state.is_final or current.version != job.version else current
-
-    with suppress(NotFound):  # deleted meanwhile
-        touched = update(services, job.id, touch)
-        if touched.version != job.version + 1:
-            return
-        owner, now = uuid.uuid4().hex, services.clock()
-        if not services.leases.acquire(_lease(job), owner, now + QUESTION_SECONDS, now):
-            return
-        if job.state in {JobState.QUEUED, JobState.PREPARING}:
-            send_first_task(services, job)
-            return
-        question = {"task": "repair", "job": job.id, "asked": owner, "seen": _progress(job)}
-        services.queues.send(QueueName.ENCODE, [question])
+    now = services.clock()
+    try:
+        services.jobs.change(replace(job, updated_at=now))
+    except (NotFound, StaleState):  # deleted, or it has moved meanwhile
+        return
+    owner = uuid.uuid4().hex
+    if not services.leases.acquire(_lease(job), owner, now + QUESTION_SECONDS, now):
+        return
+    if job.state in {JobState.QUEUED, JobState.PREPARING}:
+        send_first_task(services, job)
+        return
+    question = {"task": "repair", "job": job.id, "asked": owner, "seen": _progress(job)}
+    services.queues.send(QueueName.ENCODE, [question])
 
 
 def is_unmoved(job: Job, question: Mapping[str, object]) -> bool:
