@@ -31,7 +31,7 @@ _SHARP = 0.25  # edges per contrast: photographs have 0.3 to 0.7, blurred ones 0
 _MEASURED_EDGE = 320  # pixels; noise and compression do not count as edges at that size
 _LAPLACIAN = [[0, 1, 0], [1, -4, 1], [0, 1, 0]]
 _Candidates = Callable[[InputContainer, VideoStream], Iterator[VideoFrame]]
-_UNKNOWN_MATRIX = {2, 3}  # H.273: unspecified, reserved
+_MATRICES = {1, 4, 5, 6, 7, 9}  # H.273: those that swscale converts from; anything else is taken for the usual one
 _BT709, _BT601 = 1, 6
 
 
@@ -68,6 +68,8 @@ def _best(file: BinaryIO, demuxer: str, rotation: int | None, candidates: _Candi
 
 def _worth(picture: Any) -> tuple[bool, float]:
     """Whether the picture is neither dark nor flat, and then how sharp it is, else how much contrast it has."""
+    if picture.width * picture.height == 1:
+        return False, 0.0
     brightness = picture.colourspace("b-w")
     contrast = float(brightness.deviate())
     if contrast <= _FLATTEST or brightness.avg() <= _DARKEST:
@@ -138,7 +140,7 @@ def _first_frames(container: InputContainer, stream: VideoStream) -> Iterator[Vi
 def _render(frame: VideoFrame, stream: VideoStream, rotation: int | None) -> Any:
     """`frame` as it is shown: 8-bit RGB, square pixels, upright, at most _LONG_EDGE long."""
     mapping = mapping_of(frame)
-    if mapping is None and frame.colorspace in _UNKNOWN_MATRIX and not frame.format.is_rgb:
+    if mapping is None and frame.colorspace not in _MATRICES and not frame.format.is_rgb:
         frame.colorspace = _BT709 if min(frame.width, frame.height) >= 720 else _BT601
     wide = max(1.0, frame.width * float(stream.sample_aspect_ratio or 1))
     scale = min(1.0, _LONG_EDGE / max(wide, frame.height))

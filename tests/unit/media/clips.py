@@ -89,6 +89,8 @@ _RECIPES: dict[str, tuple[str, str]] = {
     "mjpeg_avi": (".avi", f"{_source(5)} -c:v mjpeg"),
     "h264_avi": (".avi", f"{_source(9)} {_REORDERED} -g 60"),
     "palette": (".avi", f"{_source(5, '5')} -c:v rawvideo -pix_fmt pal8"),
+    "pixel": (".mkv", f"{_source(1, '5')} -vf scale=1:1,format=yuv444p -c:v ffv1"),
+    "ycgco": (".mkv", f"{_source(1, '5')} -vf format=yuv444p,setparams=colorspace=ycgco -c:v ffv1"),
     "flash": (".flv", f"{_source(9)} {_REORDERED} -g 60"),
     "sound_with_cover": (
         ".m4a",

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from kinora.errors import CorruptMedia, OriginalGone
 from kinora.media.poster import make_poster
+from tests.unit.media import clips
 from tests.unit.media.image_samples import difference, photo
 
 MEDIA = Path(__file__).parents[2] / "media"
@@ -164,6 +165,11 @@ def test_rotation_of_phones_is_applied(matrix, turn):
 def test_rotation_can_be_given_clockwise():
     result = cover(clip([scene("teal")] * 10, "matroska"), "matroska", rotation=90)
     assert difference(result, scene("teal").transpose(Image.Transpose.ROTATE_270)) < 12
+
+
+@pytest.mark.parametrize(("name", "size"), [("pixel", (1, 1)), ("ycgco", (192, 108))])
+def test_the_smallest_and_the_strangest_pictures_have_a_cover(name, size):
+    assert cover(clips.clip(name).read_bytes(), "matroska").size == size
 
 
 def test_pixels_become_square():
