@@ -40,6 +40,14 @@ def test_results_have_exactly_the_promised_form(tmp_path: Path) -> None:
     assert (tmp_path / "d/source/uploads/alpha.png").read_bytes() == PHOTO.read_bytes()
 
 
+def test_subtitles_that_wait_for_their_film_are_no_failure(tmp_path: Path) -> None:
+    text = tmp_path / "film.en.srt"
+    text.write_text("1\n00:00:01,000 --> 00:00:02,000\nHello\n")
+    ran = put(tmp_path / "d", text)
+    assert ran.code == 0, ran.err
+    assert [(one["state"], one["job"], one["error"]) for one in ran.results] == [("ready", None, None)]
+
+
 def test_what_cannot_be_processed_fails_with_a_code_beside_what_can(tmp_path: Path) -> None:
     text = tmp_path / "film.mp4"
     text.write_text("no film at all")

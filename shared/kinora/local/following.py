@@ -14,7 +14,9 @@ from kinora.local.invocations import Invocations
 from kinora.local.known_files import KnownFiles
 from kinora.local.source_folder import signature_of
 from kinora.local.uploading import Upload, announce_again
+from kinora.media.subtitle_file import SUBTITLE_TYPES
 from kinora.model import UNHASHED, Job, JobState, Scope
+from kinora.pipeline.sidecar_files import media_beside
 from kinora.pipeline.start import retry
 from kinora.services import Services
 
@@ -50,6 +52,15 @@ class Following:
     def is_lost(self) -> bool:
         """The event was given up or the file went away, and there is no job that could tell why."""
         return self._settled_at is not None and time.monotonic() - self._settled_at > _LOST_SECONDS and self._job() is None
+
+    def are_subtitles(self) -> bool:
+        """Whether the file was taken in as subtitles, which have no job, and the media beside it, if there are any, know it."""
+        blob = self._services.catalog.blob(self.upload.hash)
+        if self._settled_at is None or blob is None or blob.media_type not in SUBTITLE_TYPES or not self._is_attached():
+            return False
+        catalog, key = self._services.catalog, self.upload.key
+        known = [any(row.source == key for row in catalog.sidecars(media)) for media in media_beside(self._services, key)]
+        return all(known) or time.monotonic() - self._settled_at > _LOST_SECONDS  # media may have no job any more
 
     def _is_settled(self) -> bool:
         """Whether the file as it lies there now was told about, and the function has ended with it."""

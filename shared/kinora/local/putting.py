@@ -76,6 +76,10 @@ class Putting:
             job = following.look()
             if job is not None and not job.state.is_final:
                 bars.working(path, job)
+            if job is None and following.are_subtitles():
+                self._followed.remove(following)
+                self._report(path, content_hash, None, None, bars)
+                continue
             error = self._end_of(following, job, is_alive=is_alive)
             if error is None and not (job is not None and self._is_result(job)):
                 continue
@@ -97,19 +101,19 @@ class Putting:
     def _report(
         self, path: Path, content_hash: str | None, job: Job | None, error: dict[str, str] | None, bars: ProgressBars
     ) -> None:
-        state = job.state.value if job is not None else JobState.FAILED.value
-        is_ready = job is not None and (job.state is JobState.READY or job.is_at_rest)
+        state = job.state if job is not None else JobState.FAILED if error else JobState.READY
+        is_ready = state is JobState.READY or (job is not None and job.is_at_rest)
         self._all_ready = self._all_ready and is_ready
         urls = addresses(self._services, content_hash, self._url) if content_hash is not None else {}
         value: dict[str, object] = {
             "file": str(path),
             "hash": content_hash,
             "job": job.id if job is not None else None,
-            "state": state,
+            "state": state.value,
             "urls": urls,
             "error": error,
         }
-        lines = [f"{path}  {state}" + (f"  {error['code']}: {error['message']}" if error else "")]
+        lines = [f"{path}  {state.value}" + (f"  {error['code']}: {error['message']}" if error else "")]
         lines += [f"  {name:8}  {link}" for name, link in urls.items()]
         bars.finished(path)
         with bars.hidden():

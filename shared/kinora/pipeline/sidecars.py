@@ -63,7 +63,7 @@ def make_sidecars(services: Services, job: Job, task: Mapping[str, object], rema
 
 
 def follow_files(services: Services, content_hash: str) -> set[str]:
-    """Make the rows say what lies beside the originals now; returns the tracks that no row names any more.
+    """Make the rows say what lies beside the originals now; returns the tracks that were given up on the way.
 
     Files that hold no subtitles are left out: ingest has refused them. Raises StaleState if they change all the time.
     """
@@ -84,10 +84,14 @@ def follow_files(services: Services, content_hash: str) -> set[str]:
                 services.catalog.save_sidecar(replace(row, removed=True, updated_at=services.clock()))
                 dropped.add(row.track)
             for file, known in changed:
-                if not _take_in(services, content_hash, file, known):
+                text = _read_text(services, content_hash, file)
+                if text is None:
                     useless.add(file)
-                elif known is not None:
-                    dropped.add(known.track)
+                    continue
+                track = store_text(services, content_hash, file.parts.language, text)
+                dropped.add(track)  # unless a row names it in the end
+                services.catalog.save_sidecar(_row(services, content_hash, file, track, known))
+                dropped |= {known.track} if known else set()
     raise StaleState(f"the files beside {content_hash} change all the time")
 
 
@@ -103,32 +107,32 @@ def _is_shown(file: SidecarFile, row: Sidecar | None) -> bool:
     return row.etag == file.etag and says == (row.language, row.forced, row.default, bool(row.role))
 
 
-def _take_in(services: Services, content_hash: str, file: SidecarFile, known: Sidecar | None) -> bool:
-    """Store the text and its row; False if there is no text in it, or not any more."""
+def _read_text(services: Services, content_hash: str, file: SidecarFile) -> bytes | None:
+    """The file as WebVTT; None if there are no subtitles in it, or not any more."""
     try:
         with services.storage.open(Scope.SOURCE, file.key, etag=file.etag) as reader:
-            text = read_subtitles(reader.read())
+            return read_subtitles(reader.read()).webvtt()
     except (NotFound, PreconditionFailed, UnsupportedMedia, LimitExceeded) as error:
         logger.info("no subtitles", extra={"key": file.key, "hash": content_hash, "reason": str(error)})
-        return False
+        return None
+
+
+def _row(services: Services, content_hash: str, file: SidecarFile, track: str, known: Sidecar | None) -> Sidecar:
     parts = file.parts
-    services.catalog.save_sidecar(
-        Sidecar(
-            id=_id(file.key),
-            hash=content_hash,
-            track=store_text(services, content_hash, parts.language, text.webvtt()),
-            language=parts.language,
-            title=f"{parts.language} SDH" if parts.for_deaf else "",
-            default=parts.default and not parts.forced,
-            forced=parts.forced,
-            role="captions" if parts.for_deaf else "",
-            updated_at=services.clock(),
-            source=file.key,
-            etag=file.etag,
-            revision=known.revision if known else 0,
-        )
+    return Sidecar(
+        id=_id(file.key),
+        hash=content_hash,
+        track=track,
+        language=parts.language,
+        title=f"{parts.language} SDH" if parts.for_deaf else "",
+        default=parts.default and not parts.forced,
+        forced=parts.forced,
+        role="captions" if parts.for_deaf else "",
+        updated_at=services.clock(),
+        source=file.key,
+        etag=file.etag,
+        revision=known.revision if known else 0,
     )
-    return True
 
 
 def _drop_texts(services: Services, content_hash: str, dropped: set[str]) -> None:

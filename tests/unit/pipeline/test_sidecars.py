@@ -17,6 +17,7 @@ from kinora.pipeline.finish import publish_measured
 from kinora.pipeline.plans import load_plan
 from kinora.pipeline.playback import read_index
 from kinora.pipeline.remove import remove_media
+from kinora.pipeline.sidecars import follow_files, make_sidecars
 from kinora.pipeline.stream import publish_stream
 from kinora.pipeline.subtitle_uploads import put_subtitles
 from tests.house import house
@@ -271,6 +272,51 @@ def test_whoever_publishes_last_publishes_all(tmp_path, films):
         for one in others:
             one.join()
         assert set(offered(home)) == set(languages)
+
+
+def test_of_many_who_look_at_once_the_last_one_leaves_what_there_is(tmp_path, films):
+    with served(tmp_path) as (home, client):
+        home.ingest(home.put("film.ts", films["film"]), home.put("film.fr.srt", HELLO))
+        home.work()
+        job, services = media_job(home), home.services
+        url = f"/api/media/{job.hash}/subtitles/en"
+
+        def replace(n: int) -> None:
+            for turn in range(4):
+                cue = f"1\n00:00:01,000 --> 00:00:02,000\n{n} {turn}\n".encode()
+                services.storage.put(Scope.SOURCE, "uploads/film.de.srt", cue)
+                services.storage.delete(Scope.SOURCE, "uploads/film.fr.srt")
+                put_subtitles(services, job.hash, "en", cue, title="", default=False, forced=False)
+                make_sidecars(services, job, {}, None)
+
+        others = [threading.Thread(target=replace, args=(n,)) for n in range(4)]
+        for one in others:
+            one.start()
+        for one in others:
+            one.join()
+        home.work()
+        last = services.storage.open(Scope.SOURCE, "uploads/film.de.srt").read().decode().splitlines()[-1]
+        assert set(offered(home)) == {"de", "en"}
+        assert text_of(home, offered(home)["de"]).endswith(f"\n{last}\n")
+        assert client.get(client.get(url).json()["url"]).status_code == 200
+        assert len(texts_stored(home)) == 2
+
+
+def test_a_task_that_was_killed_is_made_good_by_the_next(tmp_path, films):
+    with served(tmp_path) as (home, _):
+        home.ingest(home.put("film.ts", films["film"]))
+        home.work()
+        event = home.put("film.srt", HELLO)
+        home.ingest(event)
+        follow_files(home.services, media_job(home).hash)
+        assert offered(home) == {}
+        home.work()
+        assert len(offered(home)) == 1
+        home.remove("film.srt")
+        home.ingest(home.event("ObjectRemoved:Delete", "uploads/film.srt"))
+        follow_files(home.services, media_job(home).hash)
+        home.work()
+        assert offered(home) == {}
 
 
 def test_a_stream_of_old_keeps_its_measured_rates(tmp_path, films):
