@@ -49,7 +49,7 @@ def encode_batch(file: BinaryIO, plan: Plan, track: str, first: int, stop: int) 
     cuts = plan.audio_timeline[planned.name]
     if not 0 <= first < stop < len(cuts):
         raise IndexError(f"{track} has no segments {first} to {stop}")
-    with open_audio(file, plan.probe.container, planned.source_index) as source:
+    with open_audio(file, plan.probe.container, planned.source_index, plan.places) as source:
         for n in range(first, stop):
             yield track, n, _segment(file, source, plan, planned, n, (cuts[n], cuts[n + 1]))
 

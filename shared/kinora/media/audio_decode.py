@@ -6,7 +6,7 @@ because decoders keep noise generators across a flush.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,11 +22,13 @@ from av.stream import Discard
 
 from kinora.errors import CorruptMedia
 from kinora.media.container import demux, open_original
+from kinora.media.new_beginning import Place
 
 AudioPacket: TypeAlias = "Packet[AudioStream]"
 
 _PRE_ROLL = Fraction(1, 2)  # fills bit reservoirs, overlaps and the filters of SBR, whose header comes twice a second
 _MOST_PER_SECOND = 2  # seconds of samples that a second of timestamps may hold
+_INDEXED_BY_VIDEO = ("matroska", "flv")
 _STEPS_BACK = (Fraction(1, 10), Fraction(2), Fraction(15))
 
 
@@ -49,9 +51,9 @@ class AudioInput:
 
 
 @contextmanager
-def open_audio(file: BinaryIO, demuxer: str, index: int) -> Iterator[AudioInput]:
-    """Open stream `index` of an original; raises CorruptMedia if it is no audio stream with a decoder."""
-    with open_original(file, demuxer) as container:
+def open_audio(file: BinaryIO, demuxer: str, index: int, places: Sequence[Place] = ()) -> Iterator[AudioInput]:
+    """Open stream `index` of an original, with the index that its plan kept; raises CorruptMedia if it is no audio stream with a decoder."""
+    with open_original(file, demuxer, places=places) as container:
         stream = container.streams[index] if index < len(container.streams) else None
         if not isinstance(stream, AudioStream) or stream.codec_context is None or not stream.time_base:
             raise CorruptMedia(f"stream {index} is no audio stream with a decoder")
@@ -150,8 +152,8 @@ def _read(source: AudioInput) -> Iterator[AudioPacket]:
 
 
 def _seeks_by_video(container: InputContainer) -> bool:
-    """Matroska indexes only the video track: a seek by the audio stream would read the file from its start."""
-    return container.format.name.startswith("matroska") and bool(container.streams.video)
+    """Matroska and FLV index only the video track: a seek by the audio stream would read the file from its start."""
+    return container.format.name.startswith(_INDEXED_BY_VIDEO) and bool(container.streams.video)
 
 
 def new_decoder(stream: AudioStream) -> AudioCodecContext:

@@ -14,12 +14,14 @@ _LONGEST, _SHORTEST = Fraction(10), Fraction(1)  # seconds
 _TAILS = (2, 10, 60, 600)  # seconds before the declared end in which the true end is looked for
 
 
-def true_end(stream: AudioInput, source: AudioSource) -> Fraction:
+def true_end(stream: AudioInput, source: AudioSource, duration: Fraction) -> Fraction:
     """Where the last decodable sample ends, in seconds: containers round, guess, or know only the longest stream's end.
+    `duration` is the original's in seconds, for streams of which nothing is declared.
 
     Raises CorruptMedia if nothing can be decoded.
     """
     start, end = (ticks * source.time_base for ticks in (source.start, source.end))
+    end = end if end > start else start + duration
     for tail in (*_TAILS, end - start):
         found = max(_ends(stream, max(start, end - tail)), default=None)
         if found is not None:

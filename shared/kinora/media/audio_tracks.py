@@ -12,10 +12,11 @@ from typing import BinaryIO
 
 from kinora.errors import CorruptMedia, KinoraError, LimitExceeded
 from kinora.media.audio_copy import find_copy
-from kinora.media.audio_decode import open_audio
+from kinora.media.audio_decode import AudioInput, open_audio
 from kinora.media.audio_opus import RATE as OPUS_RATE
 from kinora.media.audio_span import cut, frame_count, true_end
 from kinora.media.languages import bcp47, container_tag
+from kinora.media.new_beginning import Place
 from kinora.media.plan import AudioSource, AudioTrack, Probe
 
 RATES = (44_100, 48_000)  # what every player takes for AAC-LC; lower ones can be mistaken for HE-AAC
@@ -33,20 +34,26 @@ Planned = tuple[AudioTrack, tuple[int, ...]]
 
 
 def plan_tracks(
-    file: BinaryIO, probe: Probe, origin: Fraction, video_cuts: Sequence[Fraction], codecs: Sequence[str] = ("aac",)
+    file: BinaryIO,
+    probe: Probe,
+    origin: Fraction,
+    video_cuts: Sequence[Fraction],
+    codecs: Sequence[str] = ("aac",),
+    places: Sequence[Place] = (),
 ) -> tuple[tuple[AudioTrack, ...], dict[str, tuple[int, ...]]]:
     """The audio tracks of the output, the default ones first, and by track name their boundaries in frames (0 first, the count
     last).
 
     `origin` is in seconds of the source, `video_cuts` (first and last boundary included; empty without video) in seconds
-    from it. Every stream becomes a mono or stereo track in each of the `codecs`, surround sound another one in AAC; a stream that cannot be decoded, or goes
+    from it, `places` the index that is kept in the plan. Every stream becomes a mono or stereo track in each of the `codecs`, surround sound another one in AAC; a stream that cannot be decoded, or goes
     on far beyond the declared end, is left out. Raises CorruptMedia or LimitExceeded if that leaves nothing to play.
     """
     planned: list[Planned] = []
     reason: KinoraError | None = None
     for source in _chosen(probe):
         try:
-            planned += _outputs(file, probe, source, origin, video_cuts, codecs)
+            with open_audio(file, probe.container, source.index, places) as stream:
+                planned += _outputs(file, probe, source, stream, origin, video_cuts, codecs)
         except (CorruptMedia, LimitExceeded) as error:
             reason = reason or error
     if reason is not None and not planned and probe.video is None:
@@ -65,6 +72,7 @@ def _outputs(
     file: BinaryIO,
     probe: Probe,
     source: AudioSource,
+    stream: AudioInput,
     origin: Fraction,
     video_cuts: Sequence[Fraction],
     codecs: Sequence[str],
@@ -73,23 +81,22 @@ def _outputs(
     if not 1_000 <= source.sample_rate <= 768_000 or not 1 <= source.channels <= _MOST_CHANNELS:
         raise CorruptMedia(f"audio with {source.sample_rate} Hz and {source.channels} channels")
     made: list[Planned] = []
-    with open_audio(file, probe.container, source.index) as stream:
-        listed = len(stream.stream.index_entries)
-        end = true_end(stream, source)
-        if end - origin > _OVERRUN * max(Fraction(probe.duration), Fraction(60)):
-            raise LimitExceeded(f"audio until {float(end - origin):.0f} s in an original of {probe.duration:.0f} s")
-        for wanted in _tracks(source, codecs):
-            track = wanted
-            copy = None
-            if track.codec == "aac" and len(stream.stream.index_entries) == listed:  # not a table that grows as it is read
-                copy = find_copy(file, stream, source, track.channels, origin, end)
-            if copy is None:
-                count = frame_count(end - origin, track.sample_rate, source.time_base, track.frame_samples)
-            else:
-                count = copy.frames
-                track = replace(track, copied=True, offset=copy.offset, bit_rate=copy.bit_rate, bandwidth=copy.bandwidth)
-            if count > 0:
-                made.append((track, cut(count, track, video_cuts)))
+    listed = len(stream.stream.index_entries)
+    end = true_end(stream, source, Fraction(probe.duration))
+    if end - origin > _OVERRUN * max(Fraction(probe.duration), Fraction(60)):
+        raise LimitExceeded(f"audio until {float(end - origin):.0f} s in an original of {probe.duration:.0f} s")
+    for wanted in _tracks(source, codecs):
+        track = wanted
+        copy = None
+        if track.codec == "aac" and len(stream.stream.index_entries) == listed:  # not a table that grows as it is read
+            copy = find_copy(file, stream, source, track.channels, origin, end)
+        if copy is None:
+            count = frame_count(end - origin, track.sample_rate, source.time_base, track.frame_samples)
+        else:
+            count = copy.frames
+            track = replace(track, copied=True, offset=copy.offset, bit_rate=copy.bit_rate, bandwidth=copy.bandwidth)
+        if count > 0:
+            made.append((track, cut(count, track, video_cuts)))
     return made
 
 

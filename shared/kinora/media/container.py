@@ -5,7 +5,7 @@ Playlists, scripts and network addresses inside an original are never followed, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, TypeVar, cast
 
@@ -16,6 +16,8 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from kinora.errors import CorruptMedia, LimitExceeded, UnsupportedMedia
+from kinora.media.kept_index import with_kept_index
+from kinora.media.new_beginning import Place
 
 DEMUXERS = frozenset(
     [
@@ -40,13 +42,17 @@ def decoding() -> Iterator[None]:
 
 
 @contextmanager
-def open_original(file: BinaryIO, demuxer: str, *, as_stored: bool = False) -> Iterator[InputContainer]:
+def open_original(
+    file: BinaryIO, demuxer: str, *, as_stored: bool = False, places: Sequence[Place] = ()
+) -> Iterator[InputContainer]:
     """Open `file` from its start as `demuxer`; raises UnsupportedMedia for other demuxers, CorruptMedia if it cannot be.
 
     `as_stored` takes an MP4's packets as its sample tables describe them, without looking into the packets themselves.
+    `places` are an index that the plan kept because the original has none.
     """
     if demuxer not in DEMUXERS:
         raise UnsupportedMedia(f"demuxer {demuxer!r} is not allowed")
+    file = with_kept_index(file, demuxer, places)
     file.seek(0)
     with decoding():
         container = av.open(

@@ -49,8 +49,10 @@ def read_keyframe_index(file: BinaryIO, demuxer: str, stream_index: int) -> Pict
 
 def _read(container: InputContainer, stream: VideoStream, size: int) -> PictureIndex | None:
     first = next((one for one in readable_packets(container, stream) if one.size), None)
-    entries = _entries(container, stream)
-    if first is None or len(entries) < 2 or first.pts != entries[0][0] or entries[-1][1] >= size:
+    if first is None or first.pts is None:
+        return None
+    entries = _entries(container, stream, first.pts)
+    if len(entries) < 2 or first.pts != entries[0][0] or entries[-1][1] >= size:
         return None
     stretches = _stretches(entries, stream)
     ends = [*(byte for _, byte in entries), size]
@@ -65,10 +67,12 @@ def _read(container: InputContainer, stream: VideoStream, size: int) -> PictureI
     return _joined(keyframes, {begin: reader.stretch(begin, stop) for begin, stop in stretches}, dict(stretches))
 
 
-def _entries(container: InputContainer, stream: VideoStream) -> list[_Entry]:
-    """The index, which FFmpeg reads at the first seek; raises _Contradiction if it goes back in time or in the file."""
-    container.seek(stream.start_time or 0, stream=stream)
-    entries = [(entry.timestamp, entry.pos) for entry in stream.index_entries if entry.is_keyframe]
+def _entries(container: InputContainer, stream: VideoStream, first: int) -> list[_Entry]:
+    """The index from the `first` picture on (FLV lists headers, too); raises _Contradiction if it goes back in time or in the
+    file. FFmpeg reads it at the first seek."""
+    container.seek(first, stream=stream)
+    listed = [(entry.timestamp, entry.pos) for entry in stream.index_entries if entry.is_keyframe]
+    entries = [entry for entry in listed if entry[0] >= first]
     if any(one[0] >= other[0] or one[1] > other[1] for one, other in pairwise(entries)):
         raise _Contradiction
     return entries

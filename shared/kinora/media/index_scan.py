@@ -21,8 +21,8 @@ def scan_pictures(file: BinaryIO, demuxer: str, stream_index: int) -> PictureInd
             if pts is not None and packet.size:
                 is_reordered |= pts != packet.pts and packet.pts is not None
                 times.append(picture_of(packet, pts))
-        places = {entry.timestamp: entry.pos for entry in stream.index_entries}
-    return PictureIndex(_with_one_entry(times) if is_reordered else times, places=places)
+        places = [(entry.timestamp, entry.pos) for entry in stream.index_entries if entry.is_keyframe]
+    return PictureIndex(_with_one_entry(times) if is_reordered else times, places=tuple(places))
 
 
 def _with_one_entry(times: Sequence[PictureTime]) -> list[PictureTime]:

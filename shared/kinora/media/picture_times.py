@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import av
 from av.container import InputContainer
@@ -12,6 +12,7 @@ from av.stream import Discard
 from av.video.stream import VideoStream
 
 from kinora.media.container import demux
+from kinora.media.new_beginning import Place
 
 _HEAD = 4096  # bytes
 
@@ -39,13 +40,13 @@ class PictureIndex:
     """The pictures of one stream in decode order.
 
     All of them, or, where there are `stretches`, all within these half-open ranges of pts and elsewhere only keyframes, never
-    more than 8 s apart. `places` are the bytes to which a seek has to go, by the pts of keyframes, where the original has no
-    index of its own that says so.
+    more than 8 s apart. `places` are keyframes' times, as the demuxer counts them, and the bytes to which a
+    seek has to go: what it learned by reading an original that has no index of its own.
     """
 
     pictures: list[PictureTime]
     stretches: tuple[tuple[int, int], ...] = ()
-    places: Mapping[int, int] = field(default_factory=dict)
+    places: tuple[Place, ...] = ()
 
 
 def picture_of(packet: Packet[VideoStream], pts: int, *, has_bytes: bool = True) -> PictureTime:

@@ -159,6 +159,7 @@ class Plan:
     of the last frame; segment i is `[timeline[i], timeline[i + 1])`. Without video it is empty. `audio_timeline` holds, per
     audio track name, the boundaries in output frames (of `frame_samples` each), the last one the frame count. `entries` is, per
     video segment, the pts of the keyframe at which its decoding starts. `not_copied` is the reason why no rendition is copied.
+    `places` are what was learned by reading the original once where it has no index: times of keyframes and bytes to seek to.
     """
 
     version: int
@@ -172,6 +173,7 @@ class Plan:
     entries: tuple[int, ...] = ()
     subtitles: tuple[SubtitleTrack, ...] = ()
     not_copied: str = ""
+    places: tuple[tuple[int, int], ...] = ()
 
     def to_json(self) -> bytes:
         return json.dumps(asdict(self), default=_plain, sort_keys=True, separators=(",", ":")).encode()
@@ -197,6 +199,7 @@ class Plan:
             audio_timeline={name: tuple(cuts) for name, cuts in raw["audio_timeline"].items()},
             entries=tuple(raw["entries"]),
             not_copied=raw.get("not_copied", ""),
+            places=tuple((time, byte) for time, byte in raw.get("places", ())),
             subtitles=tuple(SubtitleTrack(**one) for one in raw.get("subtitles", ())),
         )
 

@@ -15,7 +15,9 @@ from kinora.errors import CorruptMedia, LimitExceeded
 from kinora.media import audio
 from kinora.media.av1 import with_true_codecs
 from kinora.media.index import PictureIndex, PictureTime, read_pictures
+from kinora.media.kept_index import places_to_keep
 from kinora.media.ladder import choose_renditions, in_av1
+from kinora.media.new_beginning import Place
 from kinora.media.plan import PLAN_VERSION, Plan, Probe, Rendition, VideoSource
 from kinora.media.probe import probe
 from kinora.media.subtitles import plan_subtitles
@@ -45,12 +47,13 @@ def make_plan(
     _check_limits(found.video, found.duration, max_duration, max_pixels)
     timeline = Timeline((), ())
     copy: VideoCopy | Refusal | None = None
+    places: tuple[Place, ...] = ()
     if found.video is not None:
-        found, timeline, copy = _cut(file, demuxer, found, found.video, ladder)
+        found, timeline, copy, places = _cut(file, demuxer, found, found.video, ladder)
     origin = _origin(found)
     video_cuts = [cut * found.video.time_base - origin for cut in timeline.cuts] if found.video else []
     _check_limits(found.video, found.duration, max_duration, max_pixels)
-    audio_tracks, audio_timeline = audio.plan_tracks(file, found, origin, video_cuts, audio_codecs)
+    audio_tracks, audio_timeline = audio.plan_tracks(file, found, origin, video_cuts, audio_codecs, places)
     renditions: tuple[Rendition, ...] = ()
     if found.video is not None and copy is not None:
         renditions = _renditions(found.video, timeline, ladder, copy, codecs)
@@ -66,20 +69,23 @@ def make_plan(
         entries=timeline.entries,
         subtitles=plan_subtitles(file, demuxer),
         not_copied=copy.value if isinstance(copy, Refusal) else "",
+        places=places,
     )
 
 
 def _cut(
     file: BinaryIO, demuxer: str, found: Probe, video: VideoSource, ladder: Sequence[int]
-) -> tuple[Probe, Timeline, VideoCopy | Refusal]:
-    """The timeline, what it says about the video, and whether that can be copied; only then it keeps to the keyframes where
-    shorter segments would play sooner."""
+) -> tuple[Probe, Timeline, VideoCopy | Refusal, tuple[Place, ...]]:
+    """What the timeline says about the video, the timeline, whether the video can be copied (only then it keeps to the
+    keyframes where shorter segments would play sooner), and the index to keep."""
     index = read_pictures(file, demuxer, video.index)
     pictures = index.pictures
     timeline = _timeline(video, pictures, at_keyframes=True)
     found = _as_measured(found, video, timeline, index)
     copy = find_video_copy(file, demuxer, found.video or video, timeline, pictures, ladder)
-    return found, timeline if isinstance(copy, VideoCopy) else _timeline(video, pictures, at_keyframes=False), copy
+    if not isinstance(copy, VideoCopy):
+        timeline = _timeline(video, pictures, at_keyframes=False)
+    return found, timeline, copy, places_to_keep(demuxer, index.places, timeline.entries)
 
 
 def _copied(rendition: Rendition, copy: VideoCopy) -> Rendition:
