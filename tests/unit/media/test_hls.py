@@ -9,7 +9,7 @@ import pytest
 
 from kinora.errors import InvalidInput
 from kinora.media import hls
-from kinora.media.plan import PLAN_VERSION, AudioTrack, Plan, Probe, Rendition, VideoSource
+from kinora.media.plan import PLAN_VERSION, AudioTrack, Plan, Probe, Rendition, SubtitleTrack, VideoSource
 
 VIDEO = VideoSource(
     index=0,
@@ -199,3 +199,13 @@ def test_every_uri_of_our_own_playlists_is_rewritten() -> None:
 def test_a_query_that_could_change_the_playlist_is_refused(query: str) -> None:
     with pytest.raises(InvalidInput):
         hls.rewrite_uris("#EXTM3U\nseg_0.m4s\n", query)
+
+
+def test_texts_have_names_that_differ_and_one_default() -> None:
+    titles = [("en (2)", True), ("en", False), ("en", True), ('en\n(2)"', False), ("", False)]
+    texts = tuple(SubtitleTrack(f"t{n}", "webvtt", -1, "en", name, first, False) for n, (name, first) in enumerate(titles))
+    found = m3u8.loads(hls.multivariant_playlist(plan(subtitles=texts))).media
+    tags = [one for one in found if one.type == "SUBTITLES"]
+    assert len({one.name for one in tags}) == len(tags) == 5
+    assert [one.default for one in tags] == ["YES", *["NO"] * 4]
+    assert [one.autoselect for one in tags] == ["YES", *["NO"] * 4]
