@@ -91,8 +91,7 @@ def test_the_first_segments_come_before_what_lies_beside_them(tmp_path, film):
     with house(tmp_path, task_seconds="1", **SMALL | {"ladder": "64,48"}) as home:
         begin(home, film)
         order = [body["task"] for body in home.waiting("encode")]
-        assert order[0] == "audio"
-        assert order.index("encode") < order.index("poster")
+        assert order[:2] == ["encode", "audio"]
         beside = order.index("subtitles")
         assert order[beside : beside + 5] == ["subtitles", "poster", "waveform", "preview", "storyboard"]
         assert "encode" in order[beside + 5 :]
