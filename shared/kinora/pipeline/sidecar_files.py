@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
+from kinora.errors import InvalidKey
 from kinora.media.subtitle_file import MOST_FILE_BYTES, NameParts, is_subtitle_name, possible_stems
 from kinora.model import Kind, Scope
 from kinora.services import Services
@@ -87,8 +88,11 @@ def _beside(services: Services, key: str) -> list[ObjectInfo]:
 
 
 def _listed(services: Services, prefix: str) -> list[ObjectInfo]:
-    """What begins with `prefix` in its folder, not below."""
-    found = islice(services.storage.list(Scope.SOURCE, prefix), _MOST_LISTED)
+    """What begins with `prefix` in its folder, not below; nothing if a key is not allowed to begin so."""
+    try:
+        found = list(islice(services.storage.list(Scope.SOURCE, prefix), _MOST_LISTED))
+    except InvalidKey:  # a name that is as long as names may be
+        return []
     return [one for one in found if "/" not in one.key[len(prefix) :]]
 
 

@@ -85,7 +85,7 @@ def _replace(services: Services, job: Job, wanted: Sidecar) -> Sidecar:
 def _stored(services: Services, content_hash: str, identifier: str) -> Sidecar | None:
     rows = [one for one in services.catalog.sidecars(content_hash) if not one.source]
     known = next((one for one in rows if one.id == identifier), None)
-    if known is None and len(rows) >= _MOST:
+    if known is None and sum(not one.removed for one in rows) >= _MOST:
         raise LimitExceeded(public_message=f"One medium can have {_MOST} subtitles that were handed in.")
     return known
 

@@ -95,6 +95,15 @@ def test_in_whichever_order_they_come_the_stream_has_them(tmp_path, films, first
         assert "00:00:01,000 --> 00:00:02,500\nHello" in read
 
 
+@pytest.mark.parametrize("name", ["x" * 255, "..mp4", "film", "x" * 250 + ".srt", ".srt", "..en.srt"])
+def test_odd_names_keep_no_film_from_being_taken_in(tmp_path, films, name):
+    with served(tmp_path) as (home, _):
+        assert home.ingest(home.put(name, films["tone"])) == ["started"]
+        assert home.ingest(home.put(f"a/{name[:200]}.srt", HELLO)) == ["subtitles"]
+        home.work("prepare")
+        assert media_job(home).playable_at is not None
+
+
 def test_a_file_is_replaced_and_goes_again(tmp_path, films):
     with served(tmp_path) as (home, _):
         home.ingest(home.put("film.ts", films["film"]), home.put("film.srt", HELLO))
