@@ -17,8 +17,10 @@ def remove_media(services: Services, content_hash: str, *, originals: bool) -> d
     """
     if services.catalog.blob(content_hash) is None:
         raise NotFound(f"no blob {content_hash}")
+    found = services.catalog.originals(content_hash) if originals else ()
+    # The objects first: whoever is killed in between leaves rows by which the next call finds the rest.
+    deleted = [original.key for original in found if _delete_original(services, original)]
     released = services.catalog.release(content_hash, services.clock())
-    deleted = [original.key for original in released if originals and _delete_original(services, original)]
     kept = [original.key for original in released if original.key not in deleted]
     collected = collect_blob(services, content_hash, float("inf"))
     complete = collected and is_clean(services, content_hash)

@@ -152,3 +152,18 @@ def test_tasks_of_before_a_removal_do_not_harm_the_job_that_comes_after_it(tmp_p
         home.work()
         assert home.job().state is JobState.READY
         assert {stage.error for stage in home.job().stages.values()} == {None}
+
+
+def test_a_removal_that_was_cut_short_goes_on_with_the_originals_that_are_left(tmp_path: Path) -> None:
+    def die() -> None:
+        raise MemoryError
+
+    with house(tmp_path) as home:
+        home.ingest(home.put("one.jpg", CAT), home.put("two.jpg", CAT))
+        cut_short = dataclasses.replace(home.services, catalog=Meanwhile(home.services.catalog, "release", die))
+        storage = dataclasses.replace(home.services, storage=Meanwhile(home.services.storage, "delete", die))
+        for services in (storage, cut_short):
+            with pytest.raises(MemoryError):
+                remove_media(services, digest(CAT), originals=True)
+        assert remove_media(home.services, digest(CAT), originals=True)["complete"]
+        assert not [*home.services.storage.list(Scope.SOURCE, "")]
