@@ -25,7 +25,7 @@ DEMUXERS = frozenset(
         *("asf", "avi", "dv", "flv", "matroska", "mov", "mpeg", "mpegts", "mxf", "ogg"),
     ]
 )
-_BUFFER = 256 * 1024
+_BUFFER = 64 * 1024
 _MOST_PIXELS = 1 << 26  # 8192 × 8192: decoding more would not fit the memory of a function
 _NOT_FILM = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 

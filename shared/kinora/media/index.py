@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from kinora.media.index_avi import read_avi_index
-from kinora.media.index_keyframes import read_keyframe_index
+from kinora.media.index_cues import read_cues
 from kinora.media.index_samples import read_sample_tables
 from kinora.media.index_scan import scan_pictures
 from kinora.media.picture_times import PictureIndex, PictureTime, only_stream, picture_pts
@@ -20,8 +20,7 @@ __all__ = ["PictureIndex", "PictureTime", "only_stream", "picture_pts", "read_pi
 # By demuxer; a reader that finds no index, or one that contradicts the pictures, returns None.
 _READERS: dict[str, Callable[[BinaryIO, str, int], PictureIndex | None]] = {
     "avi": read_avi_index,
-    "flv": read_keyframe_index,
-    "matroska": read_keyframe_index,
+    "matroska": read_cues,
     "mov": read_sample_tables,
 }
 

@@ -1,7 +1,7 @@
-"""The pictures of an original whose index lists keyframes only: the cues of Matroska and WebM (RFC 9559 §22), or FLV's list.
+"""The pictures of a Matroska or WebM file whose index, the cues (RFC 9559 §22), lists the keyframes: a room of `index`.
 
-A room of `index`. Fetches the index, some keyframes to see whether it is right, and the pictures of those stretches in which
-segments may have to begin at others: the beginning, the end, and where keyframes are far apart.
+Fetches the cues, some keyframes to see whether they are right, and the pictures of those stretches in which segments may have
+to begin at others: the beginning, the end, and where keyframes are far apart.
 """
 
 from __future__ import annotations
@@ -32,15 +32,13 @@ class _Contradiction(Exception):
     """The file is not what the index says."""
 
 
-def read_keyframe_index(file: BinaryIO, demuxer: str, stream_index: int) -> PictureIndex | None:
-    """Keyframes, and all pictures where they matter; None if there is no such index or it is wrong. Raises CorruptMedia."""
+def read_cues(file: BinaryIO, demuxer: str, stream_index: int) -> PictureIndex | None:
+    """Keyframes, and all pictures where they matter; None if there are no cues or wrong ones. Raises CorruptMedia."""
     size = file.seek(0, 2)
     if size < _SMALL:
         return None
     with open_original(file, demuxer) as container:
         stream = only_stream(container, stream_index)
-        if demuxer == "flv" and stream.codec_context.has_b_frames:
-            return None  # its list holds the times of decoding
         try:
             return _read(container, stream, size)
         except (_Contradiction, av.FFmpegError):
@@ -49,10 +47,8 @@ def read_keyframe_index(file: BinaryIO, demuxer: str, stream_index: int) -> Pict
 
 def _read(container: InputContainer, stream: VideoStream, size: int) -> PictureIndex | None:
     first = next((one for one in readable_packets(container, stream) if one.size), None)
-    if first is None or first.pts is None:
-        return None
-    entries = _entries(container, stream, first.pts)
-    if len(entries) < 2 or first.pts != entries[0][0] or entries[-1][1] >= size:
+    entries = _entries(container, stream)
+    if first is None or len(entries) < 2 or first.pts != entries[0][0] or entries[-1][1] >= size:
         return None
     stretches = _stretches(entries, stream)
     ends = [*(byte for _, byte in entries), size]
@@ -67,12 +63,10 @@ def _read(container: InputContainer, stream: VideoStream, size: int) -> PictureI
     return _joined(keyframes, {begin: reader.stretch(begin, stop) for begin, stop in stretches}, dict(stretches))
 
 
-def _entries(container: InputContainer, stream: VideoStream, first: int) -> list[_Entry]:
-    """The index from the `first` picture on (FLV lists headers, too); raises _Contradiction if it goes back in time or in the
-    file. FFmpeg reads it at the first seek."""
-    container.seek(first, stream=stream)
-    listed = [(entry.timestamp, entry.pos) for entry in stream.index_entries if entry.is_keyframe]
-    entries = [entry for entry in listed if entry[0] >= first]
+def _entries(container: InputContainer, stream: VideoStream) -> list[_Entry]:
+    """The cues, which FFmpeg reads at the first seek; raises _Contradiction if they go back in time or in the file."""
+    container.seek(stream.start_time or 0, stream=stream)
+    entries = [(entry.timestamp, entry.pos) for entry in stream.index_entries if entry.is_keyframe]
     if any(one[0] >= other[0] or one[1] > other[1] for one, other in pairwise(entries)):
         raise _Contradiction
     return entries
