@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from kinora.media.closed_groups import is_closed
 from kinora.media.container import open_original
 from kinora.media.picture_times import PictureIndex, PictureTime, only_stream, picture_of, picture_pts, readable_packets
 
@@ -16,16 +19,41 @@ def scan_pictures(file: BinaryIO, demuxer: str, stream_index: int) -> PictureInd
     times: list[PictureTime] = []
     with open_original(file, demuxer) as container:
         stream = only_stream(container, stream_index)
+        groups = _Groups(stream.codec_context.codec.canonical_name) if demuxer == "avi" else None
         for packet in readable_packets(container, stream):
             pts = picture_pts(packet, demuxer)
             if pts is not None and packet.size:
                 is_reordered |= pts != packet.pts and packet.pts is not None
                 times.append(picture_of(packet, pts))
+                if groups:
+                    groups.add(packet)
         places = [(entry.timestamp, entry.pos) for entry in stream.index_entries if entry.is_keyframe]
-    return PictureIndex(_with_one_entry(times) if is_reordered else times, places=tuple(places))
+    if groups and is_reordered:
+        times = [replace(time, is_keyframe=is_entry) for time, is_entry in zip(times, groups.entries(), strict=True)]
+    return PictureIndex(times, places=tuple(places))
 
 
-def _with_one_entry(times: Sequence[PictureTime]) -> list[PictureTime]:
-    """Where pictures are counted and reordered, only decoding from the start counts right."""
-    first = next((place for place, time in enumerate(times) if time.is_keyframe), 0)
-    return [replace(time, is_keyframe=place == first) for place, time in enumerate(times)]
+class _Groups:
+    """Where pictures are counted and reordered, decoding counts right from closed groups only, and from the first keyframe."""
+
+    def __init__(self, codec: str) -> None:
+        self._codec = codec
+        self._entries: list[bool] = []
+        self._keyframe = b""
+
+    def add(self, packet: Packet[VideoStream]) -> None:
+        """The next packet of the stream."""
+        data = bytes(packet) if self._keyframe or packet.is_keyframe else b""
+        self._end_keyframe(data)
+        self._entries.append(packet.is_keyframe)
+        self._keyframe = data if packet.is_keyframe else b""
+
+    def entries(self) -> list[bool]:
+        """For each packet, whether decoding may begin there."""
+        self._end_keyframe(b"")
+        self._keyframe = b""
+        return self._entries
+
+    def _end_keyframe(self, following: bytes) -> None:
+        if self._keyframe and True in self._entries[:-1]:
+            self._entries[-1] = is_closed(self._codec, self._keyframe, following)

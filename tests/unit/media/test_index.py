@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
-from kinora.media import kept_index_matroska
+from kinora.media import kept_index_matroska, segment
+from kinora.media.closed_groups import is_closed
 from kinora.media.index import PictureIndex, read_pictures
 from kinora.media.index_scan import scan_pictures
 from kinora.media.kept_index import with_kept_index
@@ -114,3 +116,37 @@ def test_a_file_of_another_form_is_given_no_cues(cut):
         data = file.read(1 << 20)
     assert kept_index_matroska.write(io.BytesIO(data[:cut]), [(0, 900)]) is None or cut > 300
     assert kept_index_matroska.write(io.BytesIO(data[cut + 1 :]), [(0, 900)]) is None
+
+
+@pytest.mark.parametrize(("name", "has_entries"), [("h264_avi", True), ("mpeg4_avi", False)])
+def test_where_an_avi_reorders_pictures_decoding_begins_at_closed_groups_only(name, has_entries):
+    """Counted from a keyframe that pictures behind it precede, all would be shown too early; from the first none is."""
+    with clips.clip(name).open("rb") as file:
+        plan = make_plan(file, "avi", "0" * 64, ladder=(64,), max_duration=3600, max_pixels=10**6)
+        from_start = replace(plan, entries=plan.entries[:1] * len(plan.entries))
+        assert (len(set(plan.entries)) > 1) == has_entries
+        n = len(plan.entries) - 1
+        assert segment.encode(file, plan, "r64_h264", n) == segment.encode(file, from_start, "r64_h264", n)
+
+
+def packed(*kinds: int) -> bytes:
+    """A packet of MPEG-4 with pictures of these kinds."""
+    return b"".join(b"\x00\x00\x01\xb6" + bytes((kind << 6, 7)) for kind in kinds)
+
+
+@pytest.mark.parametrize(
+    ("codec", "keyframe", "following", "expected"),
+    [
+        ("mpeg4", packed(0), packed(1), True),
+        ("mpeg4", packed(0), packed(2), False),
+        ("mpeg4", packed(0, 2), packed(1), False),
+        ("mpeg4", packed(0), b"", True),
+        ("mpeg4", b"", packed(1), False),
+        ("h264", b"\x00\x00\x01\x65\x88", b"", True),
+        ("h264", b"\x00\x00\x01\x67\x42\x00\x00\x01\x41\x88", b"", False),
+        ("h264", b"", b"", False),
+        ("mpeg2video", b"\x00\x00\x01\x00", b"", False),
+    ],
+)
+def test_a_group_counts_as_closed_only_where_that_is_sure(codec, keyframe, following, expected):
+    assert is_closed(codec, keyframe, following) is expected
