@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from fractions import Fraction
 
 import pytest
@@ -41,6 +42,13 @@ def test_a_plan_is_the_same_every_time_and_after_being_stored(name):
     plan = plan_clip(name)
     assert plan == plan_clip(name)
     assert Plan.from_json(plan.to_json()) == plan
+
+
+def test_a_plan_that_was_stored_before_indexes_were_kept_is_still_read():
+    plan = plan_clip("film")
+    stored = json.loads(plan.to_json())
+    del stored["places"]
+    assert Plan.from_json(json.dumps(stored).encode()) == plan
 
 
 def test_the_timeline_follows_the_keyframes():
