@@ -32,13 +32,13 @@ class Access:
         if presented is None or not hmac.compare_digest(presented.encode(), self._keys()[0].encode()):
             raise Unauthorized(public_message="This needs the API key, as 'Authorization: Bearer …' or 'X-Api-Key'.")
 
-    def sign(self, route: str, key: str) -> str:
-        """The `{sig}` of a URL for `key`, valid for the time of the setting KINORA_URL_SECONDS."""
-        return sign(self._keys()[1], route, key, expires_at=self._expiry())
+    def sign(self, route: str, key: str, *, options: str = "") -> str:
+        """The `{sig}` of a URL for `key` and its canonical options, valid for the time of the setting KINORA_URL_SECONDS."""
+        return sign(self._keys()[1], route, key, expires_at=self._expiry(), options=options)
 
-    def verify(self, signature: str, route: str, key: str) -> None:
+    def verify(self, signature: str, route: str, key: str, *, options: str = "") -> None:
         """Raises SignatureInvalid (403), SignatureExpired (410)."""
-        verify(self._keys()[1], signature, route, key, now=self._services.clock())
+        verify(self._keys()[1], signature, route, key, now=self._services.clock(), options=options)
 
     def playback_token(self, content_hash: str) -> str:
         return sign_playback(self._keys()[1], content_hash, expires_at=self._expiry())
