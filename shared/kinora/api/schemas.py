@@ -90,6 +90,7 @@ class MediaSummary(BaseModel):
     url: str
     stream_url: str | None = Field(None, description="The multivariant playlist, once the media can be played")
     thumbnail_url: str | None = None
+    preview_url: str | None = Field(None, description="The animated WebP")
     originals: list[str]
 
 
@@ -211,6 +212,7 @@ def view_summary(
         url=links.media(blob.hash),
         stream_url=stream_url(derivatives, links),
         thumbnail_url=links.thumb(pictures[0].key) if pictures else None,
+        preview_url=next((view_derivative(one, links).url for one in derivatives if one.name == "preview.webp"), None),
         originals=[one.key for one in originals],
     )
 

@@ -30,8 +30,11 @@ async function call(path, options = {}) {
   const headers = { Authorization: `Bearer ${apiKey.get() ?? ""}`, ...options.headers };
   const response = await fetch(path, { ...options, headers });
   if (!response.ok) throw new ApiError(response.status, await response.json().catch(() => ({})));
-  return response.json();
+  return response.status === 204 ? null : response.json();
 }
+
+const send = (path, method, body) =>
+  call(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
 export const listJobs = () => call("/api/jobs?limit=50");
 export const retryJob = (id) => call(`/api/jobs/${id}/retry`, { method: "POST" });
@@ -39,12 +42,19 @@ export const listMedia = (cursor) => call(`/api/media?limit=24${cursor ? `&curso
 export const getMedia = (hash) => call(`/api/media/${hash}`);
 export const removeMedia = (hash) => call(`/api/media/${hash}`, { method: "DELETE" });
 
+export const listMoments = (hash) => call(`/api/media/${hash}/moments`);
+export const addMoment = (hash, moment) => send(`/api/media/${hash}/moments`, "POST", moment);
+export const removeMoment = (hash, id) => call(`/api/media/${hash}/moments/${id}`, { method: "DELETE" });
+/** What has failed is tried again: a person asks for it. */
+export const requestProxy = (hash) => send(`/api/media/${hash}/proxy`, "POST", { retry: true });
+export const requestCrop = (hash, box) => send(`/api/media/${hash}/crops`, "POST", { boxes: [box], longest: 2048, retry: true });
+
 /** Uploads a file and never replaces another: a taken name gets a number. `onProgress` receives 0 to 1. */
 export async function upload(file, onProgress) {
   for (let attempt = 1; attempt <= MOST_NAMES; attempt += 1) {
     try {
       const target = await targetOf(attempt === 1 ? file.name : numbered(file.name, attempt));
-      await send(target, file, onProgress);
+      await put(target, file, onProgress);
       return target.key;
     } catch (error) {
       if (!TAKEN.has(error.status)) throw error;
@@ -53,8 +63,7 @@ export async function upload(file, onProgress) {
   throw new Error("Too many originals have this name.");
 }
 
-const targetOf = (key) =>
-  call("/api/uploads", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ key }) });
+const targetOf = (key) => send("/api/uploads", "POST", { key });
 
 function numbered(name, number) {
   const dot = name.lastIndexOf(".");
@@ -62,7 +71,7 @@ function numbered(name, number) {
 }
 
 // XMLHttpRequest, because fetch does not report the progress of an upload.
-function send(target, file, onProgress) {
+function put(target, file, onProgress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open(target.method, target.url);

@@ -33,6 +33,20 @@ export const announce = (sentence) => { $("announcement").textContent = sentence
 
 export const nameOf = (key) => key.split("/").pop();
 
+/** Seconds as `1:02.5`, with hours where there are any. */
+export function timeOf(seconds, digits = 0) {
+  const rounded = Number(seconds.toFixed(digits));
+  const [hours, minutes] = [Math.floor(rounded / 3600), Math.floor(rounded / 60) % 60];
+  const rest = (rounded % 60).toFixed(digits).padStart(digits ? digits + 3 : 2, "0");
+  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
+}
+
+/** The seconds of `62.5`, `1:02.5` or `0:01:02.5`; NaN for anything else. */
+export function secondsOf(text) {
+  if (!/^(\d+:){0,2}\d+(\.\d+)?$/.test(text.trim())) return NaN;
+  return text.trim().split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
+}
+
 export function sizeOf(bytes) {
   if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
   return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;

@@ -7,6 +7,8 @@ import { view } from "./viewer.js";
 
 const URL_MILLISECONDS = 600_000; // a picture that fails to load later than this is drawn again with a new address
 
+const STILL = matchMedia("(prefers-reduced-motion: reduce)");
+
 let pages = 1;
 
 /** Shows all media of the pages asked for so far; `jobs` tell what is to become of those without a picture. */
@@ -25,7 +27,7 @@ export async function showMedia(jobs) {
   show($("media"), media, {
     key: (medium) => medium.hash,
     // Signed addresses differ at every call and say nothing; the state shows only where there is no picture.
-    digest: (medium) => JSON.stringify([medium.thumbnail_url ? "picture" : states.get(medium.hash), Boolean(medium.stream_url), medium.originals]),
+    digest: (medium) => JSON.stringify([medium.thumbnail_url ? "picture" : states.get(medium.hash), Boolean(medium.stream_url), Boolean(medium.preview_url), medium.originals]),
     draw: (medium) => card(medium, states.get(medium.hash)),
   });
 }
@@ -40,7 +42,22 @@ function card(medium, state) {
     element("span", { className: "name", textContent: name, title: name }),
     element("span", { className: "about", textContent: `${medium.media_type} · ${sizeOf(medium.size)}` }),
   );
+  if (medium.preview_url) movePreview(button, medium.preview_url);
   return element("li", { className: medium.stream_url ? "video" : medium.kind }, button);
+}
+
+/** Shows the animated preview while a card is pointed at or focused, unless somebody wants things to stand still. */
+function movePreview(button, url) {
+  const start = ({ type }) => {
+    const isReturn = type === "focus" && !button.matches(":focus-visible"); // of the focus, when the viewer was closed
+    if (STILL.matches || isReturn || button.querySelector(".preview")) return;
+    const preview = element("img", { className: "preview", src: url, alt: "" });
+    preview.addEventListener("error", () => preview.remove());
+    button.querySelector(".frame").append(preview);
+  };
+  const stop = () => button.querySelector(".preview")?.remove();
+  for (const type of ["pointerenter", "focus"]) button.addEventListener(type, start);
+  for (const type of ["pointerleave", "blur", "click"]) button.addEventListener(type, stop);
 }
 
 function picture(medium) {
