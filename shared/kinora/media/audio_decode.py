@@ -52,7 +52,10 @@ class AudioInput:
 
 @contextmanager
 def open_audio(file: BinaryIO, demuxer: str, index: int, places: Sequence[Place] = ()) -> Iterator[AudioInput]:
-    """Open stream `index` of an original, with the index that its plan kept; raises CorruptMedia if it is no audio stream with a decoder."""
+    """Open stream `index` of an original, with the `places` that its plan kept.
+
+    Raises CorruptMedia if it is no audio stream with a decoder.
+    """
     with open_original(file, demuxer, places=places) as container:
         stream = container.streams[index] if index < len(container.streams) else None
         if not isinstance(stream, AudioStream) or stream.codec_context is None or not stream.time_base:

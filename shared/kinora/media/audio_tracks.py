@@ -45,8 +45,9 @@ def plan_tracks(
     last).
 
     `origin` is in seconds of the source, `video_cuts` (first and last boundary included; empty without video) in seconds
-    from it, `places` the index that is kept in the plan. Every stream becomes a mono or stereo track in each of the `codecs`, surround sound another one in AAC; a stream that cannot be decoded, or goes
-    on far beyond the declared end, is left out. Raises CorruptMedia or LimitExceeded if that leaves nothing to play.
+    from it, `places` the index that is kept in the plan. Every stream becomes a mono or stereo track in each of the `codecs`,
+    surround sound another one in AAC; a stream that cannot be decoded, or goes on far beyond the declared end, is left out.
+    Raises CorruptMedia or LimitExceeded if that leaves nothing to play.
     """
     planned: list[Planned] = []
     reason: KinoraError | None = None

@@ -15,14 +15,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from kinora.media.container import open_original
-from kinora.media.picture_times import (
-    PictureIndex,
-    PictureTime,
-    only_stream,
-    picture_of,
-    picture_pts,
-    readable_packets,
-)
+from kinora.media.picture_times import PictureIndex, PictureTime, only_stream, picture_of, picture_pts, readable_packets
 
 _SAMPLED = 8  # keyframes that are looked at
 _CHUNK_HEADER = 8  # bytes
@@ -62,10 +55,15 @@ def _is_listed(packet: Packet[VideoStream], entry: PictureTime) -> bool:
 def _rest(container: InputContainer, stream: VideoStream, entry: PictureTime) -> Sequence[PictureTime]:
     """The pictures from the last listed keyframe on; none if that is not there."""
     container.seek(entry.pts, stream=stream)
-    packets = [(packet, picture_pts(packet, "avi")) for packet in readable_packets(container, stream) if packet.size]
-    if not packets or not _is_listed(packets[0][0], entry):
-        return []
-    return [picture_of(packet, pts) for packet, pts in packets if pts is not None]
+    pictures: list[PictureTime] = []
+    for packet in readable_packets(container, stream):
+        pts = picture_pts(packet, "avi")
+        if not packet.size or pts is None:
+            continue
+        if not pictures and not _is_listed(packet, entry):
+            break
+        pictures.append(picture_of(packet, pts))
+    return pictures
 
 
 def _picture(entry: IndexEntry) -> PictureTime:
