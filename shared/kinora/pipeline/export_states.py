@@ -65,8 +65,8 @@ def open_exports(services: Services, content_hash: str, queue: str, tasks: Mappi
         now = services.clock()
         version = known.version + 1 if known else 1
         due = now + services.settings.stuck_seconds
-        marked = {**task, "exports": {name: version}}
-        wanted = Export(content_hash, name, queue, marked, now, now, version=version, due_at=due)
+        own_task = {**task, "exports": {name: version}}
+        wanted = Export(content_hash, name, queue, own_task, now, now, version=version, due_at=due)
         if known:
             wanted = replace(wanted, created_at=known.created_at, revision=known.revision)
         try:

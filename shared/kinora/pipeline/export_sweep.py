@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from kinora.errors import StaleState
+from kinora.errors import NotFound, StaleState
 from kinora.model import Export, ExportState, Failure
 from kinora.pipeline.export_states import look
 from kinora.queues.base import QueueName
@@ -22,7 +22,7 @@ def sweep_exports(services: Services, limit: int, is_late: Callable[[], bool]) -
     for export in services.catalog.exports_due(services.clock(), limit):
         if is_late():
             break
-        with suppress(StaleState):  # it changes just now, or goes with its media
+        with suppress(StaleState, NotFound):  # it changes just now, or goes with its media
             _look_after(services, export)
             done += 1
     return done

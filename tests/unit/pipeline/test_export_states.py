@@ -10,11 +10,13 @@ from fastapi.testclient import TestClient
 
 from kinora.api.app import create_app
 from kinora.errors import NotFound, Unavailable
-from kinora.model import ExportState, Failure, JobState, Scope
-from kinora.pipeline import proxy
+from kinora.model import ExportState, Failure, JobState, MomentState, Scope
 from kinora.pipeline.crop_requests import request_crops
 from kinora.pipeline.export_states import fail_exports, open_exports
 from kinora.pipeline.exports import request_proxy
+from kinora.pipeline.moment_export import export_moment
+from kinora.pipeline.moments import create_moment
+from kinora.pipeline.proxy import make_proxy
 from kinora.pipeline.remove import remove_media
 from kinora.pipeline.sweep import sweep
 from tests.house import HOUR, house
@@ -188,7 +190,7 @@ def test_a_proxy_that_fails_is_made_on_a_second_request(tmp_path, film):
         assert client.post(address).json()["state"] == "ready"
 
 
-def test_a_proxy_that_waits_for_segments_is_not_taken_for_lost(tmp_path, film):
+def test_what_waits_for_segments_is_not_taken_for_lost(tmp_path, film):
     now = [1_800_000_000.0]
     with house(tmp_path, clock=lambda: now[0], **SMALL) as home:
         home.ingest(home.put("film.mp4", film))
@@ -196,9 +198,30 @@ def test_a_proxy_that_waits_for_segments_is_not_taken_for_lost(tmp_path, film):
         job = home.job()
         tasks = home.waiting("encode")
         request_proxy(home.services, job.hash, None)
-        (mine,) = [one for one in home.waiting("encode") if one not in tasks]
+        moment = create_moment(home.services, job.hash, "goal", 0.0, 2.0)
+        mine = {body["task"]: body for body in home.waiting("encode") if body not in tasks}
         now[0] += 40
-        proxy.make_proxy(home.services, job, mine, lambda: HOUR)
+        make_proxy(home.services, job, mine["proxy"], lambda: HOUR)
+        export_moment(home.services, job, mine["moment"], lambda: HOUR)
         now[0] += 40
-        assert sweep(home.services, lambda: HOUR)["exports"] == 0
+        report = sweep(home.services, lambda: HOUR)
+        assert (report["exports"], report["moments"]) == (0, 0)
         assert [one.state for one in home.services.catalog.exports(job.hash)] == [ExportState.PENDING]
+        assert home.services.catalog.moment(job.hash, moment.id).state is MomentState.PENDING
+
+
+def test_a_row_that_goes_while_the_sweep_looks_at_it_does_not_stop_the_sweep(cat):
+    post(cat)
+    (due,) = cat.services.catalog.exports(cat.hash)
+    remove_media(cat.services, cat.hash, originals=False)
+
+    class Late:
+        """What was due a moment ago."""
+
+        def exports_due(self, *_: object) -> list[object]:
+            return [due]
+
+        def __getattr__(self, name: str):
+            return getattr(cat.services.catalog, name)
+
+    assert sweep(replace(cat.services, catalog=Late()), lambda: HOUR)["exports"] == 0

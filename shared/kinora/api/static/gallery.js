@@ -48,11 +48,12 @@ function card(medium, state) {
 
 /** Shows the animated preview while a card is pointed at or focused, unless somebody wants things to stand still. */
 function movePreview(button, url) {
+  const drawnAt = Date.now();
   const start = ({ type }) => {
     const isReturn = type === "focus" && !button.matches(":focus-visible"); // of the focus, when the viewer was closed
     if (STILL.matches || isReturn || button.querySelector(".preview")) return;
     const preview = element("img", { className: "preview", src: url, alt: "" });
-    preview.addEventListener("error", () => preview.remove());
+    preview.addEventListener("error", () => { preview.remove(); drawAgain(button.closest("li"), drawnAt); });
     button.querySelector(".frame").append(preview);
   };
   const stop = () => button.querySelector(".preview")?.remove();
@@ -61,13 +62,15 @@ function movePreview(button, url) {
 }
 
 function picture(medium) {
-  const made = Date.now();
   const image = element("img", { src: medium.thumbnail_url, alt: "", loading: "lazy" });
-  image.addEventListener("error", () => {
-    const drawn = image.closest("li");
-    if (drawn && Date.now() - made > URL_MILLISECONDS) drawn.dataset.digest = "";
-  });
+  const drawnAt = Date.now();
+  image.addEventListener("error", () => drawAgain(image.closest("li"), drawnAt));
   return image;
+}
+
+/** Lets a card whose picture failed to load be drawn again with a new address, if the old one may be too old. */
+function drawAgain(card, drawnAt) {
+  if (card && Date.now() - drawnAt > URL_MILLISECONDS) card.dataset.digest = "";
 }
 
 function emptyFrame(medium, state) {

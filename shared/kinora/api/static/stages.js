@@ -14,6 +14,7 @@ export function showStages(job, onRetry) {
   if (!job) return;
   const stages = Object.entries(job.stages).filter(([, stage]) => stage.state !== "skipped");
   const failed = stages.filter(([, stage]) => stage.state === "failed");
+  const isFailed = job.state === "failed" || failed.length > 0;
   $("work-state").textContent = job.state;
   $("work-state").className = `state ${job.state}`;
   $("work-progress").value = job.progress;
@@ -30,9 +31,10 @@ export function showStages(job, onRetry) {
   });
   const why = job.error?.message ?? "";
   $("work-why").textContent = failed.some(([, stage]) => stage.error?.message === why) ? "" : why;
-  $("work-retry").hidden = job.kind === "other" || !(job.state === "failed" || job.state === "canceled" || failed.length);
+  $("work-retry").hidden = job.kind === "other" || !(isFailed || job.state === "canceled");
   $("work-retry").onclick = () => retryJob(job.id).then(onRetry, (error) => { $("work-why").textContent = error.message; });
-  if (job.state === "failed" || failed.length) $("work").open = true;
+  if (isFailed && !$("work").dataset.told) $("work").open = true;
+  if (isFailed) $("work").dataset.told = "failed"; // who closes it then wants it closed
 }
 
 function stateOf(stage) {

@@ -1,6 +1,6 @@
 // One medium, large: its picture or its stream, what is made of it, its addresses, its removal.
 
-import { getMedia, removeMedia } from "./client.js";
+import { ApiError, getMedia, removeMedia } from "./client.js";
 import { prepareCrops, showCrops } from "./crops.js";
 import { $, element } from "./dom.js";
 import { isUnderWay } from "./jobs.js";
@@ -42,6 +42,7 @@ function clear() {
   shown = null;
   for (const id of ["stage", "stages", "moment-list", "crop-list", "links", "proxy"]) $(id).replaceChildren();
   delete $("proxy").dataset.digest;
+  delete $("work").dataset.told;
   for (const id of ["proxy", ...PARTS]) $(id).hidden = id !== "addresses";
   for (const id of PARTS) $(id).open = false;
   note("");
@@ -64,6 +65,7 @@ async function refresh() {
     if (open.player) isBusy = (await showMoments(open.hash, open.player, refresh)) || isBusy;
   } catch (error) {
     if (shown === open) note(error.message);
+    isBusy = !(error instanceof ApiError && error.status < 500); // what is gone does not come back
   }
   if (shown !== open) return;
   clearTimeout(timer);
