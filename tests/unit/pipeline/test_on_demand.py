@@ -280,8 +280,9 @@ def test_the_stream_makes_what_is_missing_for_get_only(tmp_path, film, eager):
             assert client.get(address).content == eager[segment_path(TOP, 2)]
             assert client.head(address).status_code == 200
             assert maker.asked == [(TOP, 2)]
-            for path in (segment_path(TOP, 99), "video/r7_h264/init.mp4", "cover.jpg", "subtitles/eng/seg_0.vtt"):
+            for path in (segment_path(TOP, 99), "video/r7_h264/init.mp4", "subtitles/eng/seg_0.vtt"):
                 assert client.get(f"/stream/{content_hash}/{path}").status_code == 404
+            assert client.get(f"/stream/{content_hash}/cover.jpg").status_code == 503
             assert maker.asked == [(TOP, 2)]
             home.services.storage.delete(Scope.SOURCE, "uploads/film.mp4")
             gone = client.get(f"/stream/{content_hash}/{segment_path(TOP, 1)}")
