@@ -1,4 +1,4 @@
-"""The heart: `encode(file, plan, rendition, n)` gives the bytes of one segment, the same wherever and whenever it runs.
+"""The heart: `encode(file, plan, rendition, n)` gives the bytes of one segment, the same whenever it runs on processors of a kind.
 
 Called by the encode task, on demand by the API, and by prepare for init segments. Knows nothing of storage or other segments.
 """
