@@ -7,7 +7,7 @@ import time
 from functools import cache
 from pathlib import Path
 
-from kinora.invoking.base import SegmentMaker
+from kinora.invoking.base import Maker, makers
 from kinora.metadata.base import Leases
 from kinora.services import Services
 from kinora.settings import Settings
@@ -52,7 +52,7 @@ def _local(settings: Settings) -> Services:
         content_keys=metadata.content_keys,
         leases=metadata.leases,
         queues=queues,
-        segments=None,
+        on_demand=None,
         event_bus=event_bus,
         secrets=FileSecrets(data),
         clock=time.time,
@@ -78,7 +78,7 @@ def _aws(settings: Settings) -> Services:
         content_keys=metadata.content_keys,
         leases=metadata.leases,
         queues=SqsQueues(settings),
-        segments=_lambda_segments(settings, metadata.leases),
+        on_demand=_lambda_maker(settings, metadata.leases),
         event_bus=EventBridgeBus(settings.event_bus),
         secrets=SecretsManager(settings),
         clock=time.time,
@@ -86,10 +86,11 @@ def _aws(settings: Settings) -> Services:
     )
 
 
-def _lambda_segments(settings: Settings, leases: Leases) -> SegmentMaker | None:
-    """Only the API's function knows a video function."""
-    if not settings.video_function:
+def _lambda_maker(settings: Settings, leases: Leases) -> Maker | None:
+    """Only the API's function knows functions that make something."""
+    functions = makers(settings.video_function, settings.image_function)
+    if not functions:
         return None
-    from kinora.invoking.lambda_segments import LambdaSegments
+    from kinora.invoking.lambda_maker import LambdaMaker
 
-    return LambdaSegments(settings.video_function, leases, settings.on_demand_limit, time.time)
+    return LambdaMaker(functions, leases, settings.on_demand_limit, time.time)

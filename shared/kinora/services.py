@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kinora.eventbus.base import EventBus
-from kinora.invoking.base import SegmentMaker
+from kinora.invoking.base import Maker
 from kinora.metadata.base import Catalog, ContentKeys, Jobs, Leases
 from kinora.queues.base import QueueSender
 from kinora.secrets.base import Secrets
@@ -18,7 +18,7 @@ from kinora.storage.base import Presigner, Storage
 class Services:
     """`presigner` is None where clients cannot reach the backend (local mode): bytes then come from the API itself.
 
-    `segments` is None where nobody makes segments on demand: they are then pending until they are encoded in the background.
+    `on_demand` is None where nobody makes anything on demand: segments are then pending until they are encoded in the background.
     `clock` returns seconds since the Unix epoch; `close` releases what the drivers hold.
     """
 
@@ -30,7 +30,7 @@ class Services:
     content_keys: ContentKeys
     leases: Leases
     queues: QueueSender
-    segments: SegmentMaker | None
+    on_demand: Maker | None
     event_bus: EventBus
     secrets: Secrets
     clock: Callable[[], float]

@@ -88,6 +88,7 @@ class Settings:
     encode_queue: str = setting(text, "encode", "Queue (URL on AWS) of segment batches and other background tasks.")
     sqs_endpoint: str = setting(text, "", "SQS address other than AWS's own.")
     video_function: str = setting(text, "", "Function that makes a segment for a viewer who waits; empty: nobody does.")
+    image_function: str = setting(text, "", "Function that makes a picture for a viewer who waits; empty: nobody does.")
     event_bus: str = setting(text, "default", "EventBridge bus that committed events are published to.")
     api_key_secret: str = setting(text, "", "Secrets Manager id of the API key; a file below KINORA_DATA locally.")
     signing_keys_secret: str = setting(
@@ -113,7 +114,7 @@ class Settings:
     encode: str = setting(
         one_of("eager", "on_demand"), "eager", "Whether all segments are encoded after an upload, or those that are watched."
     )
-    on_demand_limit: int = setting(positive, "20", "How many requests may wait at once for segments to be made.")
+    on_demand_limit: int = setting(positive, "20", "How many requests may wait at once for segments and pictures to be made.")
     task_seconds: int = setting(positive, "60", "How much encoding one task should hold, in CPU seconds.")
 
     grace_seconds: int = setting(non_negative, "86400", "How long derivatives outlive the last reference.")

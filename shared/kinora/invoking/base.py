@@ -1,4 +1,4 @@
-"""Asking for a segment that a viewer waits for: the protocol, and the words in which the video function is asked and answers.
+"""Asking for what somebody waits for, a segment or a picture: the protocol, and the words in which functions are asked and answer.
 
 Used by the drivers, by the pipeline on both sides, and by nobody else.
 """
@@ -26,18 +26,32 @@ _BY_STATUS: dict[object, type[KinoraError]] = {
 }
 
 
-class SegmentMaker(Protocol):
-    def make(self, content_hash: str, track: str, n: int | None) -> bool:
-        """Have segment `n` of `track` made and stored now; None is the track's init segment.
+Request = Mapping[str, object]
+
+
+class Maker(Protocol):
+    def make(self, request: Request) -> bool:
+        """Have what `request` names made and stored now.
 
         True when it is stored; False when somebody else is making it at this moment. Raises Pending when it takes longer than
-        WAIT_SECONDS or too many others wait, Unavailable, and what the video function raises.
+        WAIT_SECONDS or too many others wait, Unavailable, and what the function that makes it raises.
         """
 
 
 def segment_request(content_hash: str, track: str, n: int | None) -> dict[str, object]:
-    """The event with which the video function is invoked."""
+    """Segment `n` of `track`, or its init segment if `n` is None: for the video function."""
     return {"task": "segment", "hash": content_hash, "track": track, "n": n}
+
+
+def picture_request(content_hash: str, options: Mapping[str, object], *, is_video: bool) -> dict[str, object]:
+    """A picture of a picture, for the image function, or of a video, for the video function. `options` are canonical."""
+    return {"task": "frame" if is_video else "picture", "hash": content_hash, "options": dict(options)}
+
+
+def makers(video_function: str, image_function: str) -> dict[str, str]:
+    """The function that each task is for; only tasks whose function is known."""
+    functions = {"segment": video_function, "frame": video_function, "picture": image_function}
+    return {task: function for task, function in functions.items() if function}
 
 
 def answer_made(is_made: bool) -> dict[str, object]:
@@ -49,12 +63,12 @@ def answer_failed(error: KinoraError) -> dict[str, object]:
 
 
 def is_made(answer: object) -> bool:
-    """What the video function's answer says: as in SegmentMaker.make. Raises the error that it tells of."""
+    """What a function's answer says: as in Maker.make. Raises the error that it tells of."""
     told: Mapping[str, Any] = answer if isinstance(answer, Mapping) else {}
     error = told.get("error")
     if error is not None:
         kind = _BY_STATUS.get(error["status"], Unavailable)
-        raise kind(f"the video function: {error['code']}", public_message=error["message"], code=error["code"])
+        raise kind(f"the function: {error['code']}", public_message=error["message"], code=error["code"])
     if not isinstance(told.get("made"), bool):
-        raise Unavailable(f"the video function answered {answer!r}")
+        raise Unavailable(f"the function answered {answer!r}")
     return bool(told["made"])

@@ -14,14 +14,15 @@ from types import TracebackType
 from typing import IO, Self
 
 from kinora.bootstrap import build
+from kinora.invoking.base import makers
 from kinora.local.dispatch import Dispatcher
 from kinora.local.environment import function_environment, local_settings
 from kinora.local.invocations import Invocations
 from kinora.local.known_files import KnownFiles
 from kinora.local.lock import InstanceLock
+from kinora.local.on_demand import PooledMaker
 from kinora.local.plan import Plan, S3Trigger
 from kinora.local.pool import WorkerProcess
-from kinora.local.segments import PooledSegments
 from kinora.local.sources.asynchronous import AsynchronousSource
 from kinora.local.sources.base import Chaos, Source
 from kinora.local.sources.queue import QueueSource
@@ -70,8 +71,8 @@ class House:
         self._stack = ExitStack()
         environments = {name: function_environment(one, data, environ) for name, one in plan.functions.items()}
         self._log = sys.stderr if options.verbose else self._stack.enter_context(_open_log(data / LOG_FILE))
-        self._segments = self._make_segments(services.settings, environments, lock)
-        self.services: Services = replace(services, segments=self._segments)
+        self._on_demand = self._make_on_demand(services.settings, environments, lock)
+        self.services: Services = replace(services, on_demand=self._on_demand)
         self._workers = self._make_workers(lock)
         self._dispatcher = Dispatcher(
             plan, self._sources(), self._workers, environments, deliver_twice=options.chaos.deliver_twice
@@ -95,7 +96,7 @@ class House:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.stop_segments()
+        self.stop_on_demand()
         self._watcher.stop()
         self._dispatcher.stop()
         self._queues.release_all(forgive=True)
@@ -104,19 +105,20 @@ class House:
         self._metadata.close()
         self._tables.close()
 
-    def stop_segments(self) -> None:
-        """Let nobody wait for a segment any more, so that the server can end at once."""
-        if self._segments is not None:
-            self._segments.close()
+    def stop_on_demand(self) -> None:
+        """Let nobody wait for a segment or a picture any more, so that the server can end at once."""
+        if self._on_demand is not None:
+            self._on_demand.close()
 
-    def _make_segments(
+    def _make_on_demand(
         self, settings: Settings, environments: Mapping[str, Mapping[str, str]], lock: InstanceLock
-    ) -> PooledSegments | None:
-        if not settings.video_function:
+    ) -> PooledMaker | None:
+        named = makers(settings.video_function, settings.image_function)
+        if not named:
             return None
-        function = self._plan.function(settings.video_function)
+        functions = {task: self._plan.function(name) for task, name in named.items()}
         workers = [WorkerProcess(log=self._log, keep_open=(lock.descriptor,)) for _ in range(INTERACTIVE_WORKERS)]
-        return PooledSegments(function, environments[function.name], workers, settings.on_demand_limit)
+        return PooledMaker(functions, environments, workers, settings.on_demand_limit)
 
     def _make_workers(self, lock: InstanceLock) -> list[WorkerProcess]:
         kept = (lock.descriptor,)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 
 from kinora.errors import NotFound, Pending
-from kinora.invoking.base import WAIT_SECONDS
+from kinora.invoking.base import segment_request
 from kinora.model import Scope, Stage, StageName, StageState
 from kinora.object_keys import STORYBOARD_PATH, is_hash, video_key
 from kinora.pipeline.exports import newest_job
+from kinora.pipeline.having_made import have_made
 from kinora.pipeline.plans import is_planned, load_plan
 from kinora.pipeline.segments import is_stored
 from kinora.services import Services
@@ -26,7 +26,6 @@ _STAGES = {
     "waveform.json": StageName.WAVEFORM,
 }
 _EXPORT = re.compile(r"(?:proxy/[A-Za-z0-9_-]{1,64}|moments/[0-9a-f]{32}/v[1-9][0-9]{0,8})\.mp4")
-_LOOK_SECONDS = 0.1  # between two looks for what somebody else is making
 
 
 def stream_key(content_hash: str, path: str) -> str:
@@ -51,15 +50,9 @@ def make_missing(services: Services, content_hash: str, path: str) -> None:
     """Return when a file of the stream that was missing is stored. Raises NotFound if it is not planned or cannot be made,
     Pending if it is no segment or takes too long, and what making it raises."""
     wanted = _wanted(services, content_hash, path)
-    if wanted is None or services.segments is None:
+    if wanted is None or services.on_demand is None:
         raise Pending(f"{path} is planned")
-    give_up = time.monotonic() + WAIT_SECONDS
-    if services.segments.make(content_hash, *wanted):
-        return
-    while not is_stored(services, content_hash, *wanted):
-        if time.monotonic() > give_up:
-            raise Pending(f"{path} is being made by somebody else")
-        time.sleep(_LOOK_SECONDS)
+    have_made(services, segment_request(content_hash, *wanted), lambda: is_stored(services, content_hash, *wanted))
 
 
 def explain_absence(services: Services, content_hash: str, path: str) -> NotFound | Pending:

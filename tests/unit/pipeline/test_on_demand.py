@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from kinora.api.app import create_app
 from kinora.errors import CorruptMedia, Pending
-from kinora.invoking.base import is_made, segment_request
+from kinora.invoking.base import Request, is_made, segment_request
 from kinora.model import Failure, JobState, Scope, StageName, StageState
 from kinora.object_keys import init_path, segment_path, video_key
 from kinora.pipeline.leases import LEASE_SECONDS
@@ -250,21 +250,22 @@ def test_what_has_proved_damaged_is_not_tried_for_every_viewer(tmp_path, film):
 
 
 class Direct:
-    """A SegmentMaker that calls the use case; `before` happens first."""
+    """A Maker that calls the use case; `before` happens first."""
 
     def __init__(self, home: House, before: Callable[[], object] = lambda: None) -> None:
         self._home = home
         self._before = before
         self.asked: list[tuple[str, int | None]] = []
 
-    def make(self, content_hash: str, track: str, n: int | None) -> bool:
+    def make(self, request: Request) -> bool:
+        content_hash, track, n = (request[name] for name in ("hash", "track", "n"))
         self.asked.append((track, n))
         self._before()
         return ask(self._home, content_hash, track, n)
 
 
 def client_of(home: House, maker: object) -> TestClient:
-    return TestClient(create_app(dataclasses.replace(home.services, segments=maker)))
+    return TestClient(create_app(dataclasses.replace(home.services, on_demand=maker)))
 
 
 def test_the_stream_makes_what_is_missing_for_get_only(tmp_path, film, eager):

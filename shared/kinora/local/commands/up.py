@@ -116,7 +116,7 @@ def _serve(house: House, listener: socket.socket, *, verbose: bool) -> None:
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            threading.Thread(target=house.stop_segments).start()  # whoever waits for a segment would hold up the end
+            threading.Thread(target=house.stop_on_demand).start()  # whoever waits for a segment would hold up the end
             super().handle_exit(sig, frame)
 
     server = Server(config)

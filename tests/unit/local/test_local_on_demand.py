@@ -1,4 +1,4 @@
-"""Segments made on demand in worker processes: shared by those who ask for the same one, bounded, ended when local mode ends."""
+"""What is made on demand in worker processes: shared by those who ask for the same, bounded, ended when local mode ends."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from kinora.errors import CorruptMedia, Pending, Unavailable
+from kinora.invoking.base import segment_request
+from kinora.local.on_demand import PooledMaker
 from kinora.local.pool import WorkerProcess
-from kinora.local.segments import PooledSegments
 from tests.unit.local.small_stack import single_function, wait_until
 
 HASH = "ab" * 32
@@ -37,9 +38,12 @@ def handler(event, context):
 class Made:
     """A pool of two workers and what its function was asked."""
 
-    def __init__(self, folder: Path, segments: PooledSegments) -> None:
+    def __init__(self, folder: Path, maker: PooledMaker) -> None:
         self.folder = folder
-        self.segments = segments
+        self.maker = maker
+
+    def make(self, track: str, n: int | None) -> bool:
+        return self.maker.make(segment_request(HASH, track, n))
 
     def asked(self) -> list[str]:
         path = self.folder / "asked"
@@ -53,25 +57,26 @@ class Made:
 def pool(folder: Path, limit: int = 20) -> Iterator[Made]:
     with (folder / "worker.log").open("ab") as log:
         workers = [WorkerProcess(log=log) for _ in range(2)]
-        segments = PooledSegments(single_function(folder, HANDLER), {"FOLDER": str(folder)}, workers, limit)
-        yield Made(folder, segments)
-        segments.close()
+        function = single_function(folder, HANDLER)
+        maker = PooledMaker({"segment": function}, {function.name: {"FOLDER": str(folder)}}, workers, limit)
+        yield Made(folder, maker)
+        maker.close()
         assert all(worker.pid is None for worker in workers)
 
 
 def asking(threads: ThreadPoolExecutor, made: Made, track: str, *numbers: int) -> list[Future[bool]]:
-    return [threads.submit(made.segments.make, HASH, track, n) for n in numbers]
+    return [threads.submit(made.make, track, n) for n in numbers]
 
 
 def test_answers_of_the_function_are_passed_on(tmp_path):
     with pool(tmp_path) as made:
-        assert made.segments.make(HASH, "video/a", 3) is True
-        assert made.segments.make(HASH, "elsewhere", None) is False
+        assert made.make("video/a", 3) is True
+        assert made.make("elsewhere", None) is False
         with pytest.raises(CorruptMedia, match="corrupt-media"):
-            made.segments.make(HASH, "damaged", 0)
+            made.make("damaged", 0)
         with pytest.raises(Unavailable):
-            made.segments.make(HASH, "crash", 0)
-        assert made.segments.make(HASH, "video/a", 3) is True, "a new process has taken the place"
+            made.make("crash", 0)
+        assert made.make("video/a", 3) is True, "a new process has taken the place"
         assert made.asked() == ["video/a 3", "elsewhere None", "damaged 0", "crash 0", "video/a 3"]
 
 
@@ -90,22 +95,22 @@ def test_beyond_the_limit_nobody_waits(tmp_path):
     with pool(tmp_path, limit=3) as made, ThreadPoolExecutor(3) as threads:
         waiting = asking(threads, made, "slow", 0, 1, 2)
         wait_until(lambda: len(made.asked()) == 2)
-        wait_until(lambda: made.segments.waiting == 3)
+        wait_until(lambda: made.maker.waiting == 3)
         begun = time.monotonic()
         for n in (0, 3):
             with pytest.raises(Pending):
-                made.segments.make(HASH, "slow", n)
+                made.make("slow", n)
         assert time.monotonic() - begun < 1
         made.go()
         assert all(one.result(10) for one in waiting)
-        assert made.segments.make(HASH, "slow", 3)
+        assert made.make("slow", 3)
 
 
 def test_closing_ends_what_is_under_way_and_whoever_waits(tmp_path):
     with pool(tmp_path) as made, ThreadPoolExecutor(4) as threads:
         waiting = asking(threads, made, "slow", 0, 1, 2, 3)
         wait_until(lambda: len(made.asked()) == 2)
-        closing = [threading.Thread(target=made.segments.close) for _ in range(2)]
+        closing = [threading.Thread(target=made.maker.close) for _ in range(2)]
         for one in closing:
             one.start()
         for one in waiting:
@@ -114,4 +119,4 @@ def test_closing_ends_what_is_under_way_and_whoever_waits(tmp_path):
         for one in closing:
             one.join()
         with pytest.raises(Unavailable):
-            made.segments.make(HASH, "video/a", 0)
+            made.make("video/a", 0)

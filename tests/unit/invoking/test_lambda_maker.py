@@ -1,4 +1,4 @@
-"""Asking the video function on AWS: what its answers mean, and how many may ask at once. Lambda is a small server here."""
+"""Asking functions on AWS: what its answers mean, and how many may ask at once. Lambda is a small server here."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from kinora.errors import CorruptMedia, KinoraError, NotFound, OriginalGone, Pending, Unavailable
-from kinora.invoking.base import answer_failed, answer_made, is_made
-from kinora.invoking.lambda_segments import LambdaSegments
+from kinora.invoking.base import answer_failed, answer_made, is_made, picture_request, segment_request
+from kinora.invoking.lambda_maker import LambdaMaker
 from kinora.metadata.sqlite import SqliteMetadata
 
 
@@ -64,9 +64,9 @@ def server(monkeypatch) -> Iterator[Lambda]:
 
 
 @contextmanager
-def segments(folder: Path, limit: int = 3, seconds: float = 5.0) -> Iterator[LambdaSegments]:
+def making(folder: Path, limit: int = 3, seconds: float = 5.0) -> Iterator[LambdaMaker]:
     metadata = SqliteMetadata(folder / "kinora.db")
-    made = LambdaSegments("video", metadata.leases, limit, lambda: 1000.0, seconds=seconds)
+    made = LambdaMaker({"segment": "video", "picture": "image"}, metadata.leases, limit, lambda: 1000.0, seconds=seconds)
     try:
         yield made
     finally:
@@ -75,14 +75,24 @@ def segments(folder: Path, limit: int = 3, seconds: float = 5.0) -> Iterator[Lam
 
 
 def test_the_function_is_asked_for_one_segment(tmp_path, server):
-    with segments(tmp_path) as maker:
-        assert maker.make("ab" * 32, "video/r240_h264", 7) is True
+    with making(tmp_path) as maker:
+        assert maker.make(segment_request("ab" * 32, "video/r240_h264", 7)) is True
         server.body = answer_made(False)
-        assert maker.make("ab" * 32, "audio/und_aac_2ch", None) is False
+        assert maker.make(segment_request("ab" * 32, "audio/und_aac_2ch", None)) is False
     path, asked = server.asked[0]
     assert path.endswith("/functions/video/invocations")
     assert asked == {"task": "segment", "hash": "ab" * 32, "track": "video/r240_h264", "n": 7}
     assert server.asked[1][1]["n"] is None
+
+
+def test_each_request_goes_to_the_function_it_is_for(tmp_path, server):
+    with making(tmp_path) as maker:
+        assert maker.make(picture_request("ab" * 32, {"format": "webp"}, is_video=False)) is True
+        with pytest.raises(Unavailable):
+            maker.make(picture_request("ab" * 32, {"format": "webp"}, is_video=True))
+    ((path, asked),) = server.asked
+    assert path.endswith("/functions/image/invocations")
+    assert asked == {"task": "picture", "hash": "ab" * 32, "options": {"format": "webp"}}
 
 
 @pytest.mark.parametrize(
@@ -99,39 +109,41 @@ def test_the_function_is_asked_for_one_segment(tmp_path, server):
 )
 def test_what_the_answer_means(tmp_path, server, status, headers, body, kind, code):
     server.status, server.headers, server.body = status, headers, body
-    with segments(tmp_path) as maker, pytest.raises(kind) as caught:
-        maker.make("ab" * 32, "video/r240_h264", 0)
+    with making(tmp_path) as maker, pytest.raises(kind) as caught:
+        maker.make(segment_request("ab" * 32, "video/r240_h264", 0))
     assert caught.value.code == code
     assert len(server.asked) == 1, "an invocation is never repeated"
 
 
 def test_a_function_that_takes_long_is_left_to_it(tmp_path, server):
     server.gate.clear()
-    with segments(tmp_path, seconds=0.3) as maker, pytest.raises(Pending):
-        maker.make("ab" * 32, "video/r240_h264", 0)
+    with making(tmp_path, seconds=0.3) as maker, pytest.raises(Pending):
+        maker.make(segment_request("ab" * 32, "video/r240_h264", 0))
     server.gate.set()
 
 
 def test_nobody_listening_is_unavailable(tmp_path, server, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", "http://127.0.0.1:9")
-    with segments(tmp_path) as maker, pytest.raises(Unavailable):
-        maker.make("ab" * 32, "video/r240_h264", 0)
+    with making(tmp_path) as maker, pytest.raises(Unavailable):
+        maker.make(segment_request("ab" * 32, "video/r240_h264", 0))
 
 
 def test_no_more_than_the_limit_ask_at_once(tmp_path, server):
     server.gate.clear()
-    with segments(tmp_path, limit=2) as maker:
-        askers = [threading.Thread(target=maker.make, args=("ab" * 32, "video/r240_h264", n)) for n in range(2)]
+    with making(tmp_path, limit=2) as maker:
+        askers = [
+            threading.Thread(target=maker.make, args=(segment_request("ab" * 32, "video/r240_h264", n),)) for n in range(2)
+        ]
         for asker in askers:
             asker.start()
         while len(server.asked) < 2:
             threading.Event().wait(0.01)
         with pytest.raises(Pending):
-            maker.make("ab" * 32, "video/r240_h264", 2)
+            maker.make(segment_request("ab" * 32, "video/r240_h264", 2))
         server.gate.set()
         for asker in askers:
             asker.join()
-        assert maker.make("ab" * 32, "video/r240_h264", 2)
+        assert maker.make(segment_request("ab" * 32, "video/r240_h264", 2))
     assert len(server.asked) == 3
 
 
