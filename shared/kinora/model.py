@@ -99,6 +99,13 @@ class Blob:
     changed_at: float = 0.0
 
 
+class MediaAccess(StrEnum):
+    """Who may play a medium: everybody, or who presents a playback token."""
+
+    PUBLIC = "public"
+    TOKEN = "token"  # noqa: S105 - the name of a rule, not a credential
+
+
 @dataclass(frozen=True, slots=True)
 class Original:
     """One object of the source scope as Kinora last knew it; `removed` rows stay as tombstones for late events.

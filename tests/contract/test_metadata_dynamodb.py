@@ -22,6 +22,7 @@ from kinora.metadata.dynamodb import DynamoMetadata
 from kinora.metadata.dynamodb_rows import time_key
 from kinora.metadata.dynamodb_tables import TABLES
 from kinora.settings import Settings
+from tests.contract.metadata_access_suite import AccessSuite
 from tests.contract.metadata_exports_suite import ExportsSuite
 from tests.contract.metadata_interference import InterferenceSuite, InterruptedMetadata
 from tests.contract.metadata_jobs_suite import ContentKeysSuite, JobsSuite, LeasesSuite
@@ -107,6 +108,10 @@ class TestSidecars(SidecarsSuite):
 
 
 class TestJobs(JobsSuite):
+class TestAccess(AccessSuite):
+    pass
+
+
     pass
 
 

@@ -18,6 +18,7 @@ from kinora.errors import NotFound, StaleState
 from kinora.metadata.sqlite import SqliteMetadata
 from kinora.model import AttachOutcome, BlobState, JobState, SegmentId, StageName
 from tests.contract import metadata_workers
+from tests.contract.metadata_access_suite import AccessSuite
 from tests.contract.metadata_exports_suite import ExportsSuite
 from tests.contract.metadata_jobs_suite import ContentKeysSuite, JobsSuite, LeasesSuite
 from tests.contract.metadata_moments_suite import MomentsSuite
@@ -57,6 +58,10 @@ class TestSidecars(SidecarsSuite):
 
 
 class TestJobs(JobsSuite):
+class TestAccess(AccessSuite):
+    pass
+
+
     pass
 
 

@@ -23,6 +23,7 @@ EXPECTED = {
         "local_sequence": "3143d698",
     },
     ("metadata", 1): {
+        "metadata_access": "8e4dc571",
         "metadata_blobs": "bcff686c",
         "metadata_content_keys": "b270b463",
         "metadata_derivatives": "1f08d467",

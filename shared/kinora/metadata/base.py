@@ -20,6 +20,7 @@ from kinora.model import (
     Job,
     JobState,
     Moment,
+    MediaAccess,
     Original,
     Page,
     SegmentId,
@@ -64,6 +65,13 @@ class Catalog(Protocol):
         """Ordered by name."""
 
     def release(self, content_hash: str, now: float) -> tuple[Original, ...]:
+    def access(self, content_hash: str) -> MediaAccess | None:
+        """Who may play the medium; None if nothing was set for it, and the setting KINORA_STREAM_ACCESS decides."""
+
+    def set_access(self, content_hash: str, access: MediaAccess | None) -> None:
+        """The last one set holds until the blob is forgotten. Raises NotFound if the blob is unknown and StaleState while it
+        is condemned."""
+
         """Detach every original that refers to the hash (the objects themselves stay) and return them as they were; the
         blob is collectable afterwards. A tombstone keeps the sequencer it had, so that a replayed event changes nothing."""
 

@@ -7,7 +7,7 @@ import itertools
 from dataclasses import replace
 
 from kinora.errors import StaleState
-from kinora.metadata import dynamodb_exports, dynamodb_moments, dynamodb_references, dynamodb_sidecars
+from kinora.metadata import dynamodb_access, dynamodb_exports, dynamodb_moments, dynamodb_references, dynamodb_sidecars
 from kinora.metadata.cursors import check_limit, decode_cursor, encode_cursor
 from kinora.metadata.dynamodb_catalog_rows import (
     DUE_EXPORTS,
@@ -25,7 +25,7 @@ from kinora.metadata.exports import export_of
 from kinora.metadata.moments import check_blob, moment_of
 from kinora.metadata.references import may_be_condemned
 from kinora.metadata.sidecars import sidecar_of
-from kinora.model import Attachment, Blob, BlobState, Derivative, Export, Moment, Original, Page, Sidecar
+from kinora.model import Attachment, Blob, BlobState, Derivative, Export, MediaAccess, Moment, Original, Page, Sidecar
 
 
 class DynamoCatalog:
@@ -68,6 +68,13 @@ class DynamoCatalog:
     def derivatives(self, content_hash: str) -> tuple[Derivative, ...]:
         with kinora_errors():
             return tuple(derivative_of(row) for row in self._table.derivative_rows(content_hash))
+
+    def access(self, content_hash: str) -> MediaAccess | None:
+        with kinora_errors():
+            return dynamodb_access.read(self._table, content_hash)
+
+    def set_access(self, content_hash: str, access: MediaAccess | None) -> None:
+        settled(lambda: dynamodb_access.save(self._table, content_hash, access))
 
     def release(self, content_hash: str, now: float) -> tuple[Original, ...]:
         released: list[Original] = []
@@ -176,5 +183,6 @@ class DynamoCatalog:
         with self._table.sidecars.batch_write() as sidecars:
             for sidecar in self._table.sidecar_rows(content_hash):
                 sidecars.delete(sidecar)
+        dynamodb_access.drop(self._table, content_hash)
         model = self._table.blobs
         model(*blob_key(content_hash)).delete(condition=model.state == BlobState.CONDEMNED.value)

@@ -87,6 +87,10 @@ class ExportRow(_DueRow):
     """An export as a document."""
 
 
+class AccessRow(Row):
+    access = UnicodeAttribute()
+
+
 class SidecarRow(Row):
     revision = NumberAttribute()
     document = UnicodeAttribute()

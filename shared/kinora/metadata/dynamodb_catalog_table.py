@@ -14,6 +14,7 @@ from kinora.metadata.dynamodb_catalog_rows import (
     MOMENTS,
     REFERENCES,
     SIDECARS,
+    AccessRow,
     BlobRow,
     DerivativeRow,
     ExportRow,
@@ -55,6 +56,7 @@ class CatalogTable:
         self.moments = table.bound(MomentRow)
         self.exports = table.bound(ExportRow)
         self.sidecars = table.bound(SidecarRow)
+        self.access = table.bound(AccessRow)
 
     def original(self, key: str) -> Original | None:
         try:

@@ -18,12 +18,14 @@ from kinora.metadata.sqlite_catalog_rows import (
     SELECT_DERIVATIVES,
     blob_of,
     drop_reference,
+    read_access,
     read_blob,
     read_export,
     read_moment,
     read_original,
     read_referring,
     read_sidecar,
+    save_access,
     save_blob,
     save_derivative,
     save_export,
@@ -31,7 +33,19 @@ from kinora.metadata.sqlite_catalog_rows import (
     save_original,
     save_sidecar,
 )
-from kinora.model import Attachment, AttachOutcome, Blob, BlobState, Derivative, Export, Moment, Original, Page, Sidecar
+from kinora.model import (
+    Attachment,
+    AttachOutcome,
+    Blob,
+    BlobState,
+    Derivative,
+    Export,
+    MediaAccess,
+    Moment,
+    Original,
+    Page,
+    Sidecar,
+)
 
 
 class SqliteCatalog:
@@ -97,6 +111,15 @@ class SqliteCatalog:
             rows = connection.execute(SELECT_DERIVATIVES + "WHERE hash = ? ORDER BY name", (content_hash,)).fetchall()
         return tuple(Derivative(*row) for row in rows)
 
+    def access(self, content_hash: str) -> MediaAccess | None:
+        with self._database.read() as connection:
+            return read_access(connection, content_hash)
+
+    def set_access(self, content_hash: str, access: MediaAccess | None) -> None:
+        with self._database.write() as connection:
+            check_blob(read_blob(connection, content_hash), content_hash)
+            save_access(connection, content_hash, access)
+
     def release(self, content_hash: str, now: float) -> tuple[Original, ...]:
         with self._database.write() as connection:
             released = read_referring(connection, content_hash)
@@ -132,6 +155,7 @@ class SqliteCatalog:
                 return
             if blob.state is not BlobState.CONDEMNED:
                 raise StaleState(f"blob {content_hash} is {blob.state}, not condemned")
+            save_access(connection, content_hash, None)
             connection.execute("DELETE FROM metadata_exports WHERE hash = ?", (content_hash,))
             connection.execute("DELETE FROM metadata_moments WHERE hash = ?", (content_hash,))
             connection.execute("DELETE FROM metadata_sidecars WHERE hash = ?", (content_hash,))

@@ -11,7 +11,7 @@ from kinora.metadata.exports import export_document, export_of
 from kinora.metadata.moments import moment_document, moment_of
 from kinora.metadata.references import lost
 from kinora.metadata.sidecars import sidecar_document, sidecar_of
-from kinora.model import Blob, BlobState, Derivative, Export, Kind, Moment, Original, Sidecar
+from kinora.model import Blob, BlobState, Derivative, Export, Kind, MediaAccess, Moment, Original, Sidecar
 
 SELECT_BLOBS = "SELECT hash, size, media_type, kind, created_at, state, reference_count, changed_at FROM metadata_blobs "
 SELECT_ORIGINALS = "SELECT key, hash, size, etag, sequencer, version, removed, changed_at FROM metadata_originals "
@@ -43,6 +43,18 @@ def original_of(row: Iterable[Any]) -> Original:
 def blob_of(row: Iterable[Any]) -> Blob:
     content_hash, size, media_type, kind, created_at, state, references, changed_at = row
     return Blob(content_hash, size, media_type, Kind(kind), created_at, BlobState(state), references, changed_at)
+
+
+def read_access(connection: sqlite3.Connection, content_hash: str) -> MediaAccess | None:
+    row = connection.execute("SELECT access FROM metadata_access WHERE hash = ?", (content_hash,)).fetchone()
+    return None if row is None else MediaAccess(row[0])
+
+
+def save_access(connection: sqlite3.Connection, content_hash: str, access: MediaAccess | None) -> None:
+    if access is None:
+        connection.execute("DELETE FROM metadata_access WHERE hash = ?", (content_hash,))
+    else:
+        connection.execute("REPLACE INTO metadata_access (hash, access) VALUES (?, ?)", (content_hash, access.value))
 
 
 def save_original(connection: sqlite3.Connection, original: Original) -> None:

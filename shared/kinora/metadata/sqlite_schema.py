@@ -53,6 +53,11 @@ CREATE TABLE IF NOT EXISTS metadata_derivatives (
     PRIMARY KEY (hash, name)
 ) WITHOUT ROWID, STRICT;
 
+CREATE TABLE IF NOT EXISTS metadata_access (
+    hash TEXT PRIMARY KEY REFERENCES metadata_blobs (hash),
+    access TEXT NOT NULL
+) WITHOUT ROWID, STRICT;
+
 CREATE TABLE IF NOT EXISTS metadata_moments (
     hash TEXT NOT NULL REFERENCES metadata_blobs (hash),
     id TEXT NOT NULL,
