@@ -30,6 +30,7 @@ class House:
         self._sequence = itertools.count(1)
         self.api_key, _ = services.secrets.ensure(SecretName.API_KEY)
         services.secrets.ensure(SecretName.SIGNING_KEYS)
+        services.secrets.ensure(SecretName.KEY_ENCRYPTION_KEYS)
 
     def put(self, name: str, data: bytes) -> dict[str, object]:
         """Store an original and return the event that S3 sends of it."""

@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 
 from kinora.invoking.base import Maker, makers
+from kinora.keywrap.base import KeyWrapping
 from kinora.metadata.base import Leases
+from kinora.secrets.base import Secrets
 from kinora.services import Services
 from kinora.settings import Settings
 
@@ -32,6 +34,7 @@ def _local(settings: Settings) -> Services:
     from kinora.storage.filesystem import FilesystemStorage
 
     data = Path(settings.data)
+    secrets = FileSecrets(data)
     storage = FilesystemStorage({scope: Path(where.root) for scope, where in settings.scopes.items()})
     database = data / "kinora.db"
     metadata = SqliteMetadata(database)
@@ -50,11 +53,12 @@ def _local(settings: Settings) -> Services:
         catalog=metadata.catalog,
         jobs=metadata.jobs,
         content_keys=metadata.content_keys,
+        key_wrapping=_key_wrapping(settings, secrets),
         leases=metadata.leases,
         queues=queues,
         on_demand=None,
         event_bus=event_bus,
-        secrets=FileSecrets(data),
+        secrets=secrets,
         clock=time.time,
         close=close,
     )
@@ -69,6 +73,7 @@ def _aws(settings: Settings) -> Services:
 
     storage = S3Storage(settings.scopes, read_ahead=settings.read_ahead)
     metadata = DynamoMetadata(settings)
+    secrets = SecretsManager(settings)
     return Services(
         settings=settings,
         storage=storage,
@@ -76,11 +81,12 @@ def _aws(settings: Settings) -> Services:
         catalog=metadata.catalog,
         jobs=metadata.jobs,
         content_keys=metadata.content_keys,
+        key_wrapping=_key_wrapping(settings, secrets),
         leases=metadata.leases,
         queues=SqsQueues(settings),
         on_demand=_lambda_maker(settings, metadata.leases),
         event_bus=EventBridgeBus(settings.event_bus),
-        secrets=SecretsManager(settings),
+        secrets=secrets,
         clock=time.time,
         close=lambda: None,
     )
@@ -94,3 +100,13 @@ def _lambda_maker(settings: Settings, leases: Leases) -> Maker | None:
     from kinora.invoking.lambda_maker import LambdaMaker
 
     return LambdaMaker(functions, leases, settings.on_demand_limit, time.time)
+
+
+def _key_wrapping(settings: Settings, secrets: Secrets) -> KeyWrapping:
+    if settings.kms_key:
+        from kinora.keywrap.kms import KmsWrapping
+
+        return KmsWrapping(settings.kms_key)
+    from kinora.keywrap.ring import RingWrapping
+
+    return RingWrapping(secrets)

@@ -18,6 +18,8 @@ KinoraError
 ├── RangeNotSatisfiable 416
 ├── CorruptMedia 422            the right type, but it cannot be decoded
 ├── ChecksumMismatch 422        declared and computed checksum differ
+├── ContentKeyDamaged 500       a wrapped content key, or what it encrypted, is not what was stored
+├── Gone 410                    what was there is over for good: a content key of an old revision
 ├── OriginalGone 404            the original was removed while work for it was under way
 ├── NoSpace 507                 the disk or quota is full (may pass: retryable)
 ├── Pending 503                 planned but not made yet; ask again soon
@@ -154,3 +156,13 @@ class Unavailable(KinoraError):
 class Pending(Unavailable):
     code = "pending"
     public_message = "This is planned but not made yet; ask again in a moment."
+
+
+class ContentKeyDamaged(KinoraError):
+    code, status = "content-key-damaged", 500
+    public_message = "The content key is damaged."
+
+
+class Gone(KinoraError):
+    code, status = "gone", 410
+    public_message = "This is no longer available."

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kinora.eventbus.base import EventBus
 from kinora.invoking.base import Maker
+from kinora.keywrap.base import KeyWrapping
 from kinora.metadata.base import Catalog, ContentKeys, Jobs, Leases
 from kinora.queues.base import QueueSender
 from kinora.secrets.base import Secrets
@@ -28,6 +29,7 @@ class Services:
     catalog: Catalog
     jobs: Jobs
     content_keys: ContentKeys
+    key_wrapping: KeyWrapping
     leases: Leases
     queues: QueueSender
     on_demand: Maker | None

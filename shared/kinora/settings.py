@@ -94,6 +94,10 @@ class Settings:
     signing_keys_secret: str = setting(
         text, "", "Secrets Manager id of the URL signing keys; a file below KINORA_DATA locally."
     )
+    key_encryption_keys_secret: str = setting(
+        text, "", "Secrets Manager id of the keys that wrap content keys; a file below KINORA_DATA locally."
+    )
+    kms_key: str = setting(text, "", "KMS key that wraps content keys instead; empty: the secret does.")
 
     max_bytes: int = setting(positive, "21474836480", "Largest original in bytes.")
     max_pixels: int = setting(positive, "268435456", "Largest picture in pixels (width by height by frames).")

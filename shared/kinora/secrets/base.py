@@ -9,6 +9,7 @@ from typing import Protocol
 class SecretName(StrEnum):
     API_KEY = "api-key"
     SIGNING_KEYS = "signing-keys"
+    KEY_ENCRYPTION_KEYS = "key-encryption-keys"
 
 
 class Secrets(Protocol):

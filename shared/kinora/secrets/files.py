@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from kinora.content_keys import new_kek
 from kinora.errors import NotFound, Unavailable
 from kinora.secrets.base import SecretName
 
@@ -85,4 +86,6 @@ def _refuse_readable_by_others(path: Path, mode: int) -> None:
 def _fresh(name: SecretName) -> str:
     if name is SecretName.API_KEY:
         return f"kin_{secrets.token_urlsafe(32)}"
+    if name is SecretName.KEY_ENCRYPTION_KEYS:
+        return new_kek("v1")
     return f"k1:{base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip('=')}"

@@ -25,6 +25,7 @@ class SecretsManager:
         self._ids = {
             SecretName.API_KEY: settings.api_key_secret,
             SecretName.SIGNING_KEYS: settings.signing_keys_secret,
+            SecretName.KEY_ENCRYPTION_KEYS: settings.key_encryption_keys_secret,
         }
         self._clock = clock
         self._lock = threading.Lock()

@@ -1,0 +1,1 @@
+"""Wrapping content keys: the protocol and its drivers."""
