@@ -32,7 +32,8 @@ def render(
     pcm = _Window(track.channels, first, stop)
     begin = origin + Fraction(max(first, 0), track.sample_rate) - _MARGIN
     end = origin + Fraction(stop, track.sample_rate) + _MARGIN
-    if end <= start:
+    has_ended = track.silent_from is not None and begin * track.sample_rate > origin * track.sample_rate + track.silent_from
+    if end <= start or has_ended:
         return pcm.planes
     for run in split_into_runs(decode_stretch(source, begin, end), origin):
         position = position_of(run, start - origin, source.tick)

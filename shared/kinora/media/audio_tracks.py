@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from math import ceil
 from typing import BinaryIO
 
 from kinora.errors import CorruptMedia, KinoraError, LimitExceeded
@@ -28,6 +29,7 @@ _BIT_RATES = {1: 80_000, 2: 128_000, _SURROUND: 320_000}  # bits per second by c
 _BANDWIDTHS = {1: 200_000, 2: 180_000, _SURROUND: 480_000}
 _OPUS_BIT_RATES = {1: 64_000, 2: 96_000}
 _OPUS_BANDWIDTHS = {1: 120_000, 2: 170_000}
+_LONGEST_LACK = Fraction(1, 4)  # seconds by which sound may end before the pictures
 _OVERRUN = 10  # how many times longer than declared a stream may turn out to be
 
 Planned = tuple[AudioTrack, tuple[int, ...]]
@@ -97,8 +99,18 @@ def _outputs(
             count = copy.frames
             track = replace(track, copied=True, offset=copy.offset, bit_rate=copy.bit_rate, bandwidth=copy.bandwidth)
         if count > 0:
-            made.append((track, cut(count, track, video_cuts)))
+            made.append(_beside_pictures(track, count, video_cuts))
     return made
+
+
+def _beside_pictures(track: AudioTrack, count: int, video_cuts: Sequence[Fraction]) -> Planned:
+    """The track with `count` frames, or with silence up to the end of the pictures: a player that seeks waits for both."""
+    seconds = Fraction(track.frame_samples, track.sample_rate)
+    heard = Fraction(track.offset, track.sample_rate) + count * seconds
+    if video_cuts and video_cuts[-1] - heard > _LONGEST_LACK:
+        track = replace(track, silent_from=track.offset + count * track.frame_samples)
+        count += ceil((video_cuts[-1] - heard) / seconds)
+    return track, cut(count, track, video_cuts)
 
 
 def _tracks(source: AudioSource, codecs: Sequence[str]) -> list[AudioTrack]:

@@ -46,7 +46,7 @@ _LEVELS = (
     (62, 16711680, 139264, 800000, 696320),
 )
 _REORDERED = 2  # places by which the encoder moves a picture ahead of others at most
-_LONGEST_DELAY = 2  # seconds
+_SLOWEST_REORDERED = 4  # pictures per second
 _REFERENCES = 4  # pictures that the decoder holds at most with the settings of the encoder
 
 
@@ -116,8 +116,14 @@ def _rendition(video: VideoSource, rung: int, frame_rate: Fraction, durations: S
 
 
 def _delay(video: VideoSource, frame_rate: Fraction) -> int:
-    """Ticks in which as many pictures are shown, or a bit more, as the encoder moves one ahead."""
-    return ceil(min(_REORDERED / frame_rate, Fraction(_LONGEST_DELAY)) * output_timescale(video.time_base))
+    """Ticks in which as many pictures are shown, or a bit more, as the encoder moves one ahead.
+
+    Slow or very few pictures are not reordered: before it shows one a decoder would wait seconds for the following ones.
+    """
+    pictures = (video.end - video.start) * video.time_base * frame_rate
+    if frame_rate < _SLOWEST_REORDERED or pictures <= _REORDERED:
+        return 0
+    return ceil(_REORDERED / frame_rate * output_timescale(video.time_base))
 
 
 def _even(edge: Fraction | int) -> int:

@@ -106,6 +106,7 @@ class AudioTrack:
     """One audio output, such as `und_aac_2ch`, made from stream `source_index` of the original; `language` is BCP 47 or `und`.
 
     Its frame k begins `offset` + k × `frame_samples` samples after the origin; `copied` frames are the original's own packets.
+    Where sound ends long before the pictures, the frames from the sample `silent_from` on are silence.
     """
 
     name: str
@@ -122,6 +123,7 @@ class AudioTrack:
     role: str = ""
     copied: bool = False
     offset: int = 0
+    silent_from: int | None = None
 
     @property
     def track(self) -> str:

@@ -6,7 +6,7 @@ The same original and ladder give the same plan; no picture but the first is dec
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import BinaryIO
@@ -18,12 +18,13 @@ from kinora.media.index import PictureIndex, PictureTime, read_pictures
 from kinora.media.kept_index import places_to_keep
 from kinora.media.ladder import choose_renditions, in_av1
 from kinora.media.new_beginning import Place
-from kinora.media.plan import PLAN_VERSION, Plan, Probe, Rendition, VideoSource
+from kinora.media.plan import PLAN_VERSION, AudioTrack, Plan, Probe, Rendition, VideoSource
 from kinora.media.probe import probe
 from kinora.media.subtitles import plan_subtitles
-from kinora.media.timeline import Timeline, cut_timeline, durations
+from kinora.media.timeline import Timeline, cut_timeline, durations, hold_last
 from kinora.media.video_copy import Refusal, VideoCopy, find_video_copy
 
+_LONGEST_LACK = Fraction(1, 4)  # seconds by which pictures may end before the sound
 _FASTEST = Fraction(240)  # frames per second for which rates are planned
 _RATE_TOLERANCE = Fraction(1, 100)
 
@@ -56,6 +57,7 @@ def make_plan(
     audio_tracks, audio_timeline = audio.plan_tracks(file, found, origin, video_cuts, audio_codecs, places)
     renditions: tuple[Rendition, ...] = ()
     if found.video is not None and copy is not None:
+        timeline = _as_long_as_sound(timeline, found.video, origin, audio_tracks, audio_timeline)
         renditions = _renditions(found.video, timeline, ladder, copy, codecs)
     return Plan(
         version=PLAN_VERSION,
@@ -141,6 +143,20 @@ def _measured_rate(index: PictureIndex, start: int, end: int) -> Fraction:
     shown = sorted(picture.pts for picture in index.pictures if picture.is_shown)
     count = sum(bisect_left(shown, stop) - bisect_left(shown, first) for first, stop in stretches)
     return Fraction(count, sum(stop - first for first, stop in stretches))
+
+
+def _as_long_as_sound(
+    timeline: Timeline,
+    video: VideoSource,
+    origin: Fraction,
+    tracks: Sequence[AudioTrack],
+    audio_timeline: Mapping[str, Sequence[int]],
+) -> Timeline:
+    """Where sound goes on after the last picture that one stays: players end with the pictures."""
+    ends = [Fraction(one.offset + audio_timeline[one.name][-1] * one.frame_samples, one.sample_rate) for one in tracks]
+    stop = origin + max(ends, default=Fraction(0))
+    lacks = stop - timeline.cuts[-1] * video.time_base > _LONGEST_LACK
+    return hold_last(timeline, stop, video.time_base) if lacks else timeline
 
 
 def _origin(found: Probe) -> Fraction:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from itertools import pairwise
+from math import ceil
 
 from kinora.media.index import PictureTime
 
@@ -110,6 +111,17 @@ def _join_tail(cuts: list[int], shown: Sequence[int], time_base: Fraction) -> li
         return [*head, start, end]
     middle = shown[bisect_left(shown, (start + end) // 2)]
     return [*head, start, middle, end] if start < middle else [*head, start, end]
+
+
+def hold_last(timeline: Timeline, stop: Fraction, time_base: Fraction) -> Timeline:
+    """The timeline with its last picture shown until `stop` seconds: for less than 1 s more in its own segment, otherwise in
+    segments of about 4 s that repeat it."""
+    end, until = timeline.cuts[-1], ceil(stop / time_base)
+    if (until - end) * time_base < SHORTEST:
+        return Timeline((*timeline.cuts[:-1], until), timeline.entries)
+    parts = max(round((until - end) * time_base / TARGET), 1)
+    more = [end + (until - end) * part // parts for part in range(1, parts + 1)]
+    return Timeline((*timeline.cuts, *more), (*timeline.entries, *timeline.entries[-1:] * parts))
 
 
 def durations(cuts: Sequence[int], time_base: Fraction) -> list[Fraction]:

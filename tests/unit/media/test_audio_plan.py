@@ -46,10 +46,17 @@ def test_sound_longer_than_the_video_goes_on_in_segments_of_sane_length(minute: 
     assert seconds(cuts[-1]) == pytest.approx(60.01, abs=0.03)
 
 
-def test_sound_shorter_than_the_video_ends_with_its_own_end(tmp_path: Path) -> None:
+def test_sound_shorter_than_the_video_goes_on_as_silence(tmp_path: Path) -> None:
     path = make(tmp_path / "short.wav", seconds=8.3)
-    cuts = plan_for(path, "wav", cuts=tuple(Fraction(4 * n) for n in range(9))).audio_timeline["und_aac_2ch"]
-    assert [round(seconds(cut), 1) for cut in cuts] == [0, 4.0, 8.3]  # the rest of 0.3 s joins its predecessor
+    plan = plan_for(path, "wav", cuts=tuple(Fraction(4 * n) for n in range(9)))
+    assert [round(seconds(cut), 1) for cut in plan.audio_timeline["und_aac_2ch"]] == [4 * n for n in range(9)]
+    assert seconds(1) * plan.audio_tracks[0].silent_from / FRAME == pytest.approx(8.3, abs=0.03)
+
+
+def test_sound_that_ends_a_little_before_the_video_is_not_lengthened(tmp_path: Path) -> None:
+    path = make(tmp_path / "short.wav", seconds=8.3)
+    cuts = plan_for(path, "wav", cuts=(Fraction(0), Fraction(4), Fraction(17, 2))).audio_timeline["und_aac_2ch"]
+    assert [round(seconds(cut), 1) for cut in cuts] == [0, 4.0, 8.3]
 
 
 @pytest.mark.parametrize("length", [0.005, 0.5, 1.5])
