@@ -15,6 +15,7 @@ RESERVED_FOLDER = ".kinora"  # the filesystem driver's own working folder inside
 STORYBOARD_PATH = "storyboard/storyboard.vtt"
 RATES_PATH = "rates.json"
 SUBTITLES_FOLDER = "subtitles/"
+CACHE_FOLDER = "cache/"
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MEDIA_TYPES = {
@@ -94,6 +95,11 @@ def segment_path(track: str, n: int) -> str:
 def text_path(track: str) -> str:
     """The one segment of `track`, which is `subtitles/{name}`."""
     return f"{track}/seg_0.vtt"
+
+
+def cached_image_key(processing_hash: str, extension: str) -> str:
+    """A picture made on demand. Only its catalog row says what it was made of."""
+    return f"{CACHE_FOLDER}{processing_hash}.{extension}"
 
 
 def init_path(track: str) -> str:

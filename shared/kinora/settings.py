@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from kinora.errors import InvalidSetting
+from kinora.image_grammar import Preset, parse_presets
 from kinora.model import Scope
 from kinora.setting_values import (
     audio_codecs,
@@ -113,6 +114,12 @@ class Settings:
     allow_svg: bool = setting(flag, "false", "Whether SVG is accepted (it is rasterised, never served).")
 
     ladder: tuple[int, ...] = setting(rungs, "1080,720,480,360,240", "Short edges of the renditions in pixels, largest first.")
+    image_presets: Mapping[str, Preset] = setting(
+        parse_presets, "", "Named options of /img: name=OPTIONS, separated by spaces; public:name=OPTIONS needs no signature."
+    )
+    max_output_pixels: int = setting(
+        positive, "33554432", "Largest picture that /img makes, in pixels (width by height by frames)."
+    )
     codecs: tuple[str, ...] = setting(codecs, "h264", "Codecs of each rendition: h264, or h264,av1.")
     audio_codecs: tuple[str, ...] = setting(audio_codecs, "aac", "Codecs of each sound track: aac, or aac,opus.")
     encode: str = setting(

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from kinora.image_options import MAX_SIDE
 from kinora.media.image import Picture, decode_upright, inspect
 from kinora.media.image_encode import encode
-from kinora.media.image_geometry import MAX_SIDE
 from kinora.media.image_open import decoding
 from kinora.media.sniffed import Sniffed
 

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from kinora.errors import LimitExceeded
+from kinora.image_options import ANIMATED_FORMATS, ANIMATED_TYPES
 from kinora.media.heic import decode_heic
 from kinora.media.image_animation import shrink_roll
-from kinora.media.image_encode import ANIMATED_FORMATS, encode
+from kinora.media.image_encode import encode
 from kinora.media.image_geometry import Target, fit
 from kinora.media.image_open import decoding, field, load, reading
 from kinora.media.sniffed import Sniffed
 from kinora.settings import ImageVariant
 
 _MAX_FRAMES = 2000  # libvips needs about 300 kB to shrink each, however small it is
-_HEVC_TYPES = {"image/heic", "image/heif"}
-_PAGED_TYPES = {"image/gif", "image/webp", "image/tiff"}
-_ANIMATED_TYPES = {"image/gif", "image/webp"}
+HEVC_TYPES = {"image/heic", "image/heif"}
+PAGED_TYPES = {"image/gif", "image/webp", "image/tiff"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def inspect(file: BinaryIO, sniffed: Sniffed, *, max_pixels: int) -> ImageInfo:
     """
     with reading(file, sniffed) as source:
         image = load(source, sniffed)
-        frames = field(image, "n-pages", 1) if sniffed.media_type in _PAGED_TYPES else 1
+        frames = field(image, "n-pages", 1) if sniffed.media_type in PAGED_TYPES else 1
         width, height = image.width, field(image, "page-height", image.height)
         if field(image, "orientation", 1) >= 5:
             width, height = height, width
@@ -84,7 +84,7 @@ def make_variants(
     info = inspect(file, sniffed, max_pixels=max_pixels)
     targets = [fit(variant, info.width, info.height) for variant in variants]
     targets.sort(key=lambda target: target.scale, reverse=True)
-    animated = info.frames > 1 and sniffed.media_type in _ANIMATED_TYPES
+    animated = info.frames > 1 and sniffed.media_type in ANIMATED_TYPES
     rolled = [one for one in formats if animated and one in ANIMATED_FORMATS]
     for target in targets if rolled else ():
         for image_format in rolled:
@@ -109,12 +109,12 @@ def _stills(file: BinaryIO, sniffed: Sniffed, info: ImageInfo, targets: Sequence
     if not targets:
         return
     size = targets[0].scaled(info.width, info.height)
-    if sniffed.media_type in _HEVC_TYPES:
+    if sniffed.media_type in HEVC_TYPES:
         with decoding():
-            image = _shrink_upright(decode_heic(file), *size)
+            image = shrink_upright(decode_heic(file), *size)
     else:
         with reading(file, sniffed) as source:
-            image = _shrink_upright(load(source, sniffed, **_shrink_on_load(sniffed, targets[0].scale)), *size)
+            image = shrink_upright(load(source, sniffed, **_shrink_on_load(sniffed, targets[0].scale)), *size)
     for target in targets:
         width, height = target.scaled(info.width, info.height)
         with decoding():
@@ -130,11 +130,11 @@ def decode_upright(file: BinaryIO, sniffed: Sniffed, info: ImageInfo) -> Any:
 
     Raises CorruptMedia, and whatever `file` raises.
     """
-    if sniffed.media_type in _HEVC_TYPES:
+    if sniffed.media_type in HEVC_TYPES:
         with decoding():
-            return _shrink_upright(decode_heic(file), info.width, info.height)
+            return shrink_upright(decode_heic(file), info.width, info.height)
     with reading(file, sniffed) as source:
-        return _shrink_upright(load(source, sniffed), info.width, info.height)
+        return shrink_upright(load(source, sniffed), info.width, info.height)
 
 
 def _shrink_on_load(sniffed: Sniffed, scale: float) -> dict[str, int]:
@@ -144,7 +144,7 @@ def _shrink_on_load(sniffed: Sniffed, scale: float) -> dict[str, int]:
     return {"shrink": next((shrink for shrink in (8, 4, 2) if scale * shrink * 2 <= 1), 1)}
 
 
-def _shrink_upright(image: Any, width: int, height: int) -> Any:
+def shrink_upright(image: Any, width: int, height: int) -> Any:
     """Decode, shrink to exactly `width` × `height` upright pixels, and convert to 8-bit sRGB."""
     small = image.thumbnail_image(width, height=height, size="force", output_profile="srgb").copy_memory()
     for name in small.get_fields():

@@ -16,18 +16,24 @@ from kinora.media.libvips import pyvips
 def shrink_roll(roll: Any, target: Target) -> Any:
     """The roll of `target` as 8-bit sRGB, not decoded yet."""
     count, height = field(roll, "n-pages", 1), field(roll, "page-height", roll.height)
-    whole = (target.width, target.height) == (roll.width, height)
-    roll = roll if whole else _shrink(roll, count, height, target)
+    if (target.width, target.height) != (roll.width, height):
+        roll = shrink_frames(roll, count, height, target.window(roll.width, height), (target.width, target.height))
+    return to_srgb(roll, target.height)
+
+
+def to_srgb(roll: Any, height: int) -> Any:
+    """The roll as 8-bit sRGB, of frames that are `height` pixels high."""
     if roll.get_typeof("icc-profile-data"):
         roll = roll.icc_transform("srgb", embedded=True)
     roll = roll.colourspace("srgb").copy()
-    roll.set_type(pyvips.GValue.gint_type, "page-height", target.height)
+    roll.set_type(pyvips.GValue.gint_type, "page-height", height)
     return roll
 
 
-def _shrink(roll: Any, count: int, height: int, target: Target) -> Any:
-    left, top, shown_width, shown_height = target.window(roll.width, height)
-    horizontally, vertically = target.width / shown_width, target.height / shown_height
+def shrink_frames(roll: Any, count: int, height: int, window: tuple[int, int, int, int], size: tuple[int, int]) -> Any:
+    """Of each of `count` frames the `window` (left, top, width, height), shrunk to `size`, one below the other."""
+    left, top, shown_width, shown_height = window
+    horizontally, vertically = size[0] / shown_width, size[1] / shown_height
     has_alpha = roll.hasalpha()
     pixels = roll.premultiply() if has_alpha else roll
     frames = [pixels.crop(left, page * height + top, shown_width, shown_height) for page in range(count)]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kinora.image_options import MAX_SIDE
 from kinora.settings import ImageVariant
-
-MAX_SIDE = 16383  # the longest side that WebP can have (RFC 9649 §2.5)
 
 
 @dataclass(frozen=True, slots=True)
