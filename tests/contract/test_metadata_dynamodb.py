@@ -107,11 +107,11 @@ class TestSidecars(SidecarsSuite):
     pass
 
 
-class TestJobs(JobsSuite):
 class TestAccess(AccessSuite):
     pass
 
 
+class TestJobs(JobsSuite):
     pass
 
 

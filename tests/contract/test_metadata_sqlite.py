@@ -57,11 +57,11 @@ class TestSidecars(SidecarsSuite):
     pass
 
 
-class TestJobs(JobsSuite):
 class TestAccess(AccessSuite):
     pass
 
 
+class TestJobs(JobsSuite):
     pass
 
 

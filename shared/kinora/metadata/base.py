@@ -19,8 +19,8 @@ from kinora.model import (
     Export,
     Job,
     JobState,
-    Moment,
     MediaAccess,
+    Moment,
     Original,
     Page,
     SegmentId,
@@ -64,7 +64,6 @@ class Catalog(Protocol):
     def derivatives(self, content_hash: str) -> tuple[Derivative, ...]:
         """Ordered by name."""
 
-    def release(self, content_hash: str, now: float) -> tuple[Original, ...]:
     def access(self, content_hash: str) -> MediaAccess | None:
         """Who may play the medium; None if nothing was set for it, and the setting KINORA_STREAM_ACCESS decides."""
 
@@ -72,6 +71,7 @@ class Catalog(Protocol):
         """The last one set holds until the blob is forgotten. Raises NotFound if the blob is unknown and StaleState while it
         is condemned."""
 
+    def release(self, content_hash: str, now: float) -> tuple[Original, ...]:
         """Detach every original that refers to the hash (the objects themselves stay) and return them as they were; the
         blob is collectable afterwards. A tombstone keeps the sequencer it had, so that a replayed event changes nothing."""
 
