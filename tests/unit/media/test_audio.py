@@ -253,7 +253,7 @@ def test_a_segment_reads_only_its_part_of_the_original(film: tuple[Path, Plan]) 
 def test_an_error_of_the_store_is_no_silence(film: tuple[Path, Plan]) -> None:
     path, plan = film
     track = plan.audio_tracks[0].track
-    file = _Metered(path, fail_after=1_500_000)
+    file = _Metered(path, fail_after=400_000)
     with pytest.raises(TimeoutError):
         list(audio.encode_batch(file, plan, track, 0, plan.segment_count(track)))  # type: ignore[arg-type]
     file.close()
