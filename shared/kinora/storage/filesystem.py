@@ -6,50 +6,27 @@ below a root and never shows a file before it is whole.
 
 from __future__ import annotations
 
-import errno
 import itertools
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from kinora.errors import (
-    AlreadyExists,
-    Forbidden,
-    InvalidKey,
-    InvalidSetting,
-    KinoraError,
-    NoSpace,
-    NotFound,
-    PreconditionFailed,
-    Unavailable,
-)
+from kinora.errors import AlreadyExists, InvalidKey, InvalidSetting, NotFound, PreconditionFailed
 from kinora.model import Scope
-from kinora.object_keys import check_key, check_prefix, media_type_of
+from kinora.object_keys import check_key, check_prefix
 from kinora.storage.base import ByteRange, ObjectInfo, PutMode, Reader
+from kinora.storage.disk import describe, etag_of, publish, translated
+from kinora.storage.filesystem_multipart import FilesystemMultipart
 from kinora.storage.folders import open_folder, remove_empty
 from kinora.storage.incoming import Incoming
 from kinora.storage.listing import list_files
 from kinora.storage.reader import BUFFER_BYTES, RandomAccess
-from kinora.storage.staging import Draft, draft, remove_abandoned
+from kinora.storage.staging import draft, remove_abandoned
 
 _CHUNK_BYTES = 1024 * 1024
-_PUBLISH_ATTEMPTS = 100
-
-_MEANINGS: dict[int, type[KinoraError]] = {
-    errno.ENOENT: NotFound,
-    errno.ENOTDIR: NotFound,
-    errno.ELOOP: NotFound,
-    errno.ENOSPC: NoSpace,
-    errno.EDQUOT: NoSpace,
-    errno.EFBIG: NoSpace,
-    errno.EACCES: Forbidden,
-    errno.EPERM: Forbidden,
-    errno.EROFS: Forbidden,
-    errno.ENAMETOOLONG: InvalidKey,
-}
 
 
 class FilesystemStorage:
@@ -57,28 +34,33 @@ class FilesystemStorage:
 
     def __init__(self, roots: Mapping[Scope, Path]) -> None:
         for root in roots.values():
-            with _translated(str(root)):
+            with translated(str(root)):
                 root.mkdir(parents=True, exist_ok=True)
         self._roots = {scope: root.resolve() for scope, root in roots.items()}
         for one, other in itertools.permutations(self._roots.values(), 2):
             if one.is_relative_to(other):
                 raise InvalidSetting(f"storage root {one} lies inside {other}; each scope needs a folder of its own")
         for root in self._roots.values():
-            with _translated(str(root)):
+            with translated(str(root)):
                 remove_abandoned(root)
+
+    @property
+    def multipart(self) -> FilesystemMultipart:
+        """Uploads in parts into the same roots."""
+        return FilesystemMultipart(self._roots)
 
     def head(self, scope: Scope, key: str) -> ObjectInfo:
         *folders, name = check_key(key).split("/")
-        with _translated(key), open_folder(self._roots[scope], folders) as folder:
-            return _describe(key, os.stat(name, dir_fd=folder, follow_symlinks=False))
+        with translated(key), open_folder(self._roots[scope], folders) as folder:
+            return describe(key, os.stat(name, dir_fd=folder, follow_symlinks=False))
 
     def open(self, scope: Scope, key: str, byte_range: ByteRange | None = None, *, etag: str | None = None) -> Reader:
         *folders, name = check_key(key).split("/")
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with _translated(key), open_folder(self._roots[scope], folders) as folder:
+        with translated(key), open_folder(self._roots[scope], folders) as folder:
             descriptor = os.open(name, flags, dir_fd=folder)
         try:
-            info = _describe(key, os.fstat(descriptor))
+            info = describe(key, os.fstat(descriptor))
             _expect(etag, info)
             start, stop = byte_range.resolve(info.size) if byte_range else (0, info.size)
             return Reader(_FileSlice(descriptor, info, start, stop), info, BUFFER_BYTES)
@@ -95,16 +77,16 @@ class FilesystemStorage:
             raise AlreadyExists(f"{key!r} exists")
         with ExitStack() as stack:
             # Only the disk's errors are translated: those of the caller's own stream pass through as they are.
-            with _translated(key):
+            with translated(key):
                 file = stack.enter_context(draft(self._roots[scope]))
             while chunk := incoming.take(_CHUNK_BYTES):
-                with _translated(key):
+                with translated(key):
                     file.write(chunk)
             incoming.verify()
-            with _translated(key):
+            with translated(key):
                 status = file.seal()
-                self._publish(scope, key, file, mode)
-        return _describe(key, status, sha256)
+                publish(self._roots[scope], key, file, mode)
+        return describe(key, status, sha256)
 
     def list(self, scope: Scope, prefix: str = "", *, after: str = "") -> Iterator[ObjectInfo]:
         check_prefix(prefix)
@@ -133,29 +115,14 @@ class FilesystemStorage:
             return bool(self.head(scope, key))
         return False
 
-    def _publish(self, scope: Scope, key: str, file: Draft, mode: PutMode) -> None:
-        *folders, name = key.split("/")
-        for _ in range(_PUBLISH_ATTEMPTS):
-            # A delete beside us may remove the folder as empty between opening and publishing: make it again.
-            with suppress(FileNotFoundError):
-                return self._publish_into(scope, folders, name, file, mode)
-        raise Unavailable(f"the folder of {key!r} is removed again and again")
-
-    def _publish_into(self, scope: Scope, folders: Sequence[str], name: str, file: Draft, mode: PutMode) -> None:
-        try:
-            with open_folder(self._roots[scope], folders, create=True) as folder:
-                file.publish(folder, name, mode)
-        except (NotADirectoryError, FileExistsError) as error:
-            raise InvalidKey(f"{'/'.join(folders)!r} cannot be a folder: a part of it is an object or a link") from error
-
     def _listed(self, scope: Scope, prefix: str, after: str) -> Iterator[ObjectInfo]:
-        with _translated(prefix):
+        with translated(prefix):
             for key, status in list_files(self._roots[scope], prefix, after):
-                yield _describe(key, status)
+                yield describe(key, status)
 
     def _remove(self, scope: Scope, folders: Sequence[str], names: Sequence[str]) -> int:
         removed = 0
-        with _translated("/".join(folders)), suppress(FileNotFoundError, NotADirectoryError):
+        with translated("/".join(folders)), suppress(FileNotFoundError, NotADirectoryError):
             with open_folder(self._roots[scope], folders) as folder:
                 for name in names:
                     removed += _unlink(name, folder)
@@ -179,21 +146,11 @@ class _FileSlice(RandomAccess):
         super().close()
 
     def _fill(self, view: memoryview, position: int) -> int:
-        with _translated(self._info.key):
+        with translated(self._info.key):
             count = os.preadv(self._descriptor, [view], self._start + position)
-            if _etag(os.fstat(self._descriptor)) != self._info.etag:
+            if etag_of(os.fstat(self._descriptor)) != self._info.etag:
                 raise PreconditionFailed(f"{self._info.key!r} was changed while it was read")
         return count
-
-
-def _etag(status: os.stat_result) -> str:
-    return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
-
-
-def _describe(key: str, status: os.stat_result, sha256: str | None = None) -> ObjectInfo:
-    if not stat.S_ISREG(status.st_mode):
-        raise NotFound(f"{key!r} is not a file")
-    return ObjectInfo(key, status.st_size, _etag(status), status.st_mtime, media_type_of(key), sha256)
 
 
 def _expect(etag: str | None, info: ObjectInfo) -> None:
@@ -210,11 +167,3 @@ def _unlink(name: str, folder: int) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise _MEANINGS.get(error.errno or 0, Unavailable)(f"{what!r}: {error}") from error

@@ -21,6 +21,7 @@ from kinora.storage.base import ByteRange, ObjectInfo, PutMode, Reader
 from kinora.storage.incoming import Incoming
 from kinora.storage.reader import BUFFER_BYTES, BlockReader
 from kinora.storage.s3_clients import S3Clients, translated
+from kinora.storage.s3_multipart import S3Multipart
 from kinora.storage.s3_upload import S3Upload
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ class S3Storage:
         self._read_ahead = read_ahead
         self._clients = S3Clients()
         self._confirmed: set[Scope] = set()
+
+    @property
+    def multipart(self) -> S3Multipart:
+        """Uploads in parts into the same buckets."""
+        return S3Multipart(self._locate, self._place)
 
     def head(self, scope: Scope, key: str) -> ObjectInfo:
         client, target = self._locate(scope, key)

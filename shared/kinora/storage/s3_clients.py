@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from kinora.errors import (
     ChecksumMismatch,
     Forbidden,
+    InvalidInput,
     InvalidKey,
     KinoraError,
     LimitExceeded,
@@ -35,6 +36,10 @@ _BY_CODE: dict[str, type[KinoraError]] = {
     "XAmzContentChecksumMismatch": ChecksumMismatch,
     "XAmzContentSHA256Mismatch": ChecksumMismatch,
     "EntityTooLarge": LimitExceeded,
+    "EntityTooSmall": InvalidInput,
+    "InvalidPart": InvalidInput,
+    "InvalidPartOrder": InvalidInput,
+    "NoSuchUpload": NotFound,
     "QuotaExceeded": NoSpace,
     "XMinioStorageFull": NoSpace,
     "ExpiredToken": Unavailable,

@@ -22,6 +22,7 @@ from kinora.storage.base import PutMode
 from kinora.storage.folders import open_folder
 
 _STAGING = (RESERVED_FOLDER, "tmp")
+_CHUNK_BYTES = 1024 * 1024
 
 
 class Draft:
@@ -36,6 +37,19 @@ class Draft:
         view = memoryview(content)
         while view:
             view = view[os.write(self._descriptor, view) :]
+
+    def append(self, descriptor: int, size: int) -> None:
+        """Write the first `size` bytes of an open file, without copying them where the file system can share them."""
+        done = 0
+        with suppress(OSError, AttributeError):  # not between these two files, or not on this system: by hand then
+            while done < size and (count := os.copy_file_range(descriptor, self._descriptor, size - done, done)):
+                done += count
+        while done < size:
+            chunk = os.pread(descriptor, min(size - done, _CHUNK_BYTES), done)
+            if not chunk:
+                raise OSError(errno.EIO, "a part is shorter than it was")
+            self.write(chunk)
+            done += len(chunk)
 
     def seal(self) -> os.stat_result:
         """Make the content durable and give it a time stamp of its own, finer than the file system's clock."""
