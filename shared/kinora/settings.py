@@ -133,6 +133,9 @@ class Settings:
 
     stream_access: str = setting(one_of("public", "token"), "public", "Whether /stream needs a playback token.")
     cors_origins: tuple[str, ...] = setting(words, "*", "Origins that browsers may call from.")
+    trusted_proxies: int = setting(
+        non_negative, "0", "How many proxies in front add the address of their client to X-Forwarded-For."
+    )
     public_url: str = setting(text, "", "Address of the API as clients see it; empty: as in the request.")
     url_seconds: int = setting(positive, "3600", "How long signed and presigned URLs are valid.")
     max_upload_bytes: int = setting(positive, "5368709120", "Largest body of one upload request in bytes.")

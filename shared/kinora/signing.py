@@ -1,7 +1,7 @@
-"""Signatures in URLs and playback tokens: HMAC-SHA256 (RFC 2104) under a ring of keys, so that keys can be rotated.
+"""Signatures in URLs: HMAC-SHA256 (RFC 2104) under a ring of keys, so that keys can be rotated.
 
-Called by the API and the CLI. A signature is `{kid}.{expires}.{mac}` with `expires` in seconds since the Unix epoch and
-the MAC in base64url without padding (RFC 4648 §5).
+Called by the API, the CLI and `playback_tokens`; docs/signatures.md states the form. A signature is `{kid}.{expires}.{mac}` with
+`expires` in seconds since the Unix epoch and the MAC in base64url without padding (RFC 4648 §5).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from kinora.errors import InvalidInput, InvalidSetting, SignatureExpired, Signat
 
 _VERSION = "kinora-v1"
 _METHOD = "GET"  # HEAD asks for no more than GET and is verified as GET
-_PLAYBACK = "playback"
 _LONE_KID = "k1"
 _MIN_KEY_BYTES = 32
 
@@ -87,16 +86,6 @@ def verify(keyring: Keyring, signature: str, route: str, subject: str, *, now: f
         raise SignatureInvalid("wrong signature")
     if now >= int(match[2]):
         raise SignatureExpired(f"expired at {match[2]}")
-
-
-def sign_playback(keyring: Keyring, content_hash: str, *, expires_at: int) -> str:
-    """A URL-safe token that allows to play one video: its playlists, segments and content keys."""
-    return sign(keyring, _PLAYBACK, content_hash, expires_at=expires_at)
-
-
-def verify_playback(keyring: Keyring, token: str, content_hash: str, *, now: float) -> None:
-    """Raises SignatureInvalid or SignatureExpired unless `token` allows to play `content_hash` at `now`."""
-    verify(keyring, token, _PLAYBACK, content_hash, now=now)
 
 
 def _mac(key: bytes, route: str, kid: str, expires: str, subject: str, options: str) -> str:

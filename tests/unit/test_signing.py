@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinora.errors import InvalidInput, InvalidSetting, SignatureExpired, SignatureInvalid
-from kinora.signing import Keyring, sign, sign_playback, verify, verify_playback
+from kinora.playback_tokens import make_token, read_token
+from kinora.signing import Keyring, sign, verify
 
 KEY_1 = base64.urlsafe_b64encode(bytes(range(32))).decode().rstrip("=")
 KEY_2 = base64.urlsafe_b64encode(bytes(range(32, 64))).decode().rstrip("=")
@@ -29,7 +30,7 @@ def test_vectors():
     """Computed with an independent implementation: `openssl dgst -sha256 -mac HMAC` over the length-prefixed fields."""
     assert sign(RING, "original", "uploads/cat.mov", expires_at=EXPIRES) == VECTOR_PLAIN
     assert sign(RING, "img", "uploads/Ä 日+%.jpg", expires_at=EXPIRES, options="w_320") == VECTOR_OPTIONS
-    assert sign_playback(RING, HASH, expires_at=EXPIRES) == VECTOR_PLAYBACK
+    assert make_token(RING, HASH, expires_at=EXPIRES) == VECTOR_PLAYBACK
 
 
 def test_what_was_signed_is_accepted_until_it_expires():
@@ -132,7 +133,7 @@ def test_garbage_is_invalid_whatever_it_is(garbage, subject):
     with pytest.raises(SignatureInvalid):
         verify(RING, f"k1.{EXPIRES}.{'A' * 43}", "thumb", garbage, now=NOW)
     with pytest.raises(SignatureInvalid):
-        verify_playback(RING, garbage, subject, now=NOW)
+        read_token(RING, garbage, subject, now=NOW)
 
 
 def test_what_no_url_can_say_is_not_signed():
@@ -142,18 +143,18 @@ def test_what_no_url_can_say_is_not_signed():
 
 
 def test_a_playback_token_opens_one_video_and_nothing_else():
-    token = sign_playback(RING, HASH, expires_at=EXPIRES)
+    token = make_token(RING, HASH, expires_at=EXPIRES)
     assert set(token) <= set(string.ascii_letters + string.digits + "-_.")
-    verify_playback(RING, token, HASH, now=NOW)
+    read_token(RING, token, HASH, now=NOW)
     with pytest.raises(SignatureExpired):
-        verify_playback(RING, token, HASH, now=EXPIRES)
+        read_token(RING, token, HASH, now=EXPIRES)
     with pytest.raises(SignatureInvalid):
-        verify_playback(RING, token, "cd" * 32, now=NOW)
+        read_token(RING, token, "cd" * 32, now=NOW)
     for route in ("original", "thumb", "img"):
         with pytest.raises(SignatureInvalid):
             verify(RING, token, route, HASH, now=NOW)
         with pytest.raises(SignatureInvalid):
-            verify_playback(RING, sign(RING, route, HASH, expires_at=EXPIRES), HASH, now=NOW)
+            read_token(RING, sign(RING, route, HASH, expires_at=EXPIRES), HASH, now=NOW)
 
 
 def test_keyrings_are_read_from_lines_or_commas():

@@ -8,13 +8,16 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Annotated
 
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Request
 from fastapi.params import Depends as DependsParam
 
+from kinora.api.credentials import bearer
+from kinora.api.playback import Admission, Playback
 from kinora.errors import NotFound, Unauthorized, Unavailable
+from kinora.playback_tokens import NO_LIMITS, Limits, make_token
 from kinora.secrets.base import SecretName
 from kinora.services import Services
-from kinora.signing import Keyring, sign, sign_playback, verify, verify_playback
+from kinora.signing import Keyring, sign, verify
 
 _FRESH_SECONDS = 300.0
 
@@ -26,6 +29,7 @@ class Access:
         self._services = services
         self._lock = Lock()
         self._read: tuple[float, str, Keyring] | None = None
+        self.playback = Playback(services, lambda: self._keys()[1])
 
     def check_api_key(self, presented: str | None) -> None:
         """Raises Unauthorized."""
@@ -40,14 +44,16 @@ class Access:
         """Raises SignatureInvalid (403), SignatureExpired (410)."""
         verify(self._keys()[1], signature, route, key, now=self._services.clock(), options=options)
 
-    def playback_token(self, content_hash: str) -> str:
-        return sign_playback(self._keys()[1], content_hash, expires_at=self._expiry())
+    def playback_token(self, content_hash: str, *, expires_at: int | None = None, limits: Limits = NO_LIMITS) -> str:
+        """Valid until `expires_at`, or for the time of the setting KINORA_URL_SECONDS. Raises InvalidInput."""
+        until = self._expiry() if expires_at is None else expires_at
+        return make_token(self._keys()[1], content_hash, expires_at=until, limits=limits)
 
-    def check_playback(self, content_hash: str, token: str | None) -> None:
-        """Raises Unauthorized without a token, SignatureInvalid or SignatureExpired with a wrong one."""
-        if not token:
-            raise Unauthorized(public_message="This stream needs a playback token.")
-        verify_playback(self._keys()[1], token, content_hash, now=self._services.clock())
+    def check_playback(self, content_hash: str, request: Request) -> Admission:
+        """Whether the request brings a playback token for the medium, of the right address and session, for whatever needs
+        one even where media are public. Raises Unauthorized (401), SignatureInvalid and Forbidden (403), SignatureExpired (410).
+        """
+        return self.playback.require(request, content_hash)
 
     def _expiry(self) -> int:
         return int(self._services.clock()) + self._services.settings.url_seconds
@@ -63,12 +69,6 @@ class Access:
                 except NotFound as error:
                     raise Unavailable(f"a secret is missing: {error}") from error
             return self._read[1], self._read[2]
-
-
-def bearer(authorization: str | None) -> str | None:
-    """The credential of an `Authorization: Bearer` header (RFC 6750 §2.1)."""
-    scheme, _, credential = (authorization or "").partition(" ")
-    return credential.strip() if scheme.lower() == "bearer" and credential.strip() else None
 
 
 def require_api_key(access: Access) -> Callable[..., None]:

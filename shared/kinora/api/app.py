@@ -20,6 +20,7 @@ from kinora.api.problems import PROBLEM_JSON, PROBLEM_SCHEMA, register_problems
 from kinora.api.signed import signed_router
 from kinora.api.stream import stream_router
 from kinora.api.subtitles import subtitles_router
+from kinora.api.tokens import cookie_router, tokens_router
 from kinora.api.uploads import uploads_router
 from kinora.services import Services
 
@@ -41,6 +42,7 @@ def create_app(services: Services) -> FastAPI:
     register_problems(app)
     app.include_router(health_router(services))
     app.include_router(stream_router(services, access))
+    app.include_router(cookie_router(access))
     app.include_router(signed_router(services, access))
     protected = needs_api_key(access)
     app.include_router(jobs_router(services, links), dependencies=protected)
@@ -49,6 +51,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(crops_router(services, links), dependencies=protected)
     app.include_router(exports_router(services, links), dependencies=protected)
     app.include_router(subtitles_router(services, links), dependencies=protected)
+    app.include_router(tokens_router(services, access, links), dependencies=protected)
     app.include_router(uploads_router(services, links), dependencies=protected)
     app.include_router(page_router())
     app.add_middleware(AnswerLimits)

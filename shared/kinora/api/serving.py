@@ -34,17 +34,19 @@ def send_object(
     media_type: str | None = None,
     etag: str | None = None,
     filename: str | None = None,
+    presigned_seconds: int | None = None,
 ) -> Response:
     """Answer GET or HEAD for one object.
 
     `media_type` overrides what storage says; `etag` pins the state of the object; with `filename` anything that a browser
-    could run is offered as a download. Raises NotFound, RangeNotSatisfiable (416), PreconditionFailed (412).
+    could run is offered as a download. A redirect works for `presigned_seconds`, or for KINORA_URL_SECONDS.
+    Raises NotFound, RangeNotSatisfiable (416), PreconditionFailed (412).
     """
     info = services.storage.head(scope, key)
     headers = _headers(info, cache, media_type or info.media_type, filename)
     request.scope[DIRECT] = True
     if request.method == "GET" and services.presigner is not None:
-        return _redirect(services, services.presigner, scope, key, cache)
+        return _redirect(services, services.presigner, scope, key, cache, presigned_seconds)
     if is_unchanged(request.headers, info.etag, info.modified_at):
         return Response(status_code=304, headers={name: headers[name] for name in ("ETag", "Cache-Control", "Last-Modified")})
     if request.method == "HEAD":  # never redirected: a presigned URL holds for one method
@@ -58,9 +60,11 @@ def send_object(
     return _ReaderResponse(reader, 206 if wanted else 200, headers)
 
 
-def _redirect(services: Services, presigner: Presigner, scope: Scope, key: str, cache: str) -> Response:
+def _redirect(
+    services: Services, presigner: Presigner, scope: Scope, key: str, cache: str, seconds: int | None
+) -> Response:
     """What may be kept for ever is redirected the same way for a while, so that a client asks once."""
-    expires = services.settings.url_seconds
+    expires = seconds or services.settings.url_seconds
     age = f"private, max-age={expires // 2}" if cache == IMMUTABLE else "no-store"
     return RedirectResponse(presigner.presign_get(scope, key, expires=expires), 302, {"Cache-Control": age})
 
