@@ -21,8 +21,8 @@ def test_only_the_api_may_change_the_source_bucket_and_only_uploads():
 def test_only_workers_may_write_media_and_only_their_own():
     assert functions_that_may("s3:PutObject", on=MEDIA) == {"Api", "Image", "Video"}
     assert {one for one in may("Api", "s3:PutObject") if one.startswith(MEDIA)} == {f"{MEDIA}/videos/*/subtitles/*"}
-    assert may("Image", "s3:PutObject") == {f"{MEDIA}/images/*"}
-    assert may("Video", "s3:PutObject") == {f"{MEDIA}/videos/*", f"{MEDIA}/images/*"}
+    assert may("Image", "s3:PutObject") == {f"{MEDIA}/images/*", f"{MEDIA}/cache/*"}
+    assert may("Video", "s3:PutObject") == {f"{MEDIA}/videos/*", f"{MEDIA}/images/*", f"{MEDIA}/cache/*"}
     assert functions_that_may("s3:DeleteObject", on=MEDIA) == {"Api", "Image", "Sweep", "Video"}
     assert may("Image", "s3:DeleteObject") == may("Image", "s3:PutObject")
     assert may("Video", "s3:DeleteObject") == may("Video", "s3:PutObject")
@@ -47,14 +47,16 @@ def test_workers_receive_only_from_their_own_queues():
     assert {name for name in FUNCTIONS if may(name, "sqs:ReceiveMessage")} == {"Image", "Video", "Ingest"}
 
 
-def test_only_the_api_invokes_a_function_and_only_the_one_that_makes_segments():
+def test_only_the_api_invokes_functions_and_only_those_that_make_something_on_demand():
     assert {name for name in FUNCTIONS if may(name, "lambda:InvokeFunction")} == {"Api"}
-    assert may("Api", "lambda:InvokeFunction") == {"VideoFunction.Arn"}
+    assert may("Api", "lambda:InvokeFunction") == {"VideoFunction.Arn", "ImageFunction.Arn"}
+    assert text(own_variables("Api")["KINORA_IMAGE_FUNCTION"]) == "ImageFunction"
     assert text(own_variables("Api")["KINORA_VIDEO_FUNCTION"]) == "VideoFunction"
 
 
-def test_video_deletes_no_row_but_its_leases():
-    (deletes,) = [one for one in statements("Video") if "dynamodb:DeleteItem" in one["Action"]]
+@pytest.mark.parametrize("function", ["Image", "Video"])
+def test_workers_delete_no_row_but_their_leases(function):
+    (deletes,) = [one for one in statements(function) if "dynamodb:DeleteItem" in one["Action"]]
     assert deletes["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["lease#*"]}}
 
 

@@ -10,6 +10,7 @@ from kinora.api.access import Access, needs_api_key
 from kinora.api.crops import crops_router
 from kinora.api.exports import exports_router
 from kinora.api.health import health_router
+from kinora.api.img import img_router
 from kinora.api.jobs import jobs_router
 from kinora.api.limits import AnswerLimits
 from kinora.api.links import Links
@@ -51,6 +52,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(crops_router(services, links), dependencies=protected)
     app.include_router(exports_router(services, links), dependencies=protected)
     app.include_router(subtitles_router(services, links), dependencies=protected)
+    app.include_router(img_router(services, access))
     app.include_router(tokens_router(services, access, links), dependencies=protected)
     app.include_router(uploads_router(services, links), dependencies=protected)
     app.include_router(page_router())

@@ -22,6 +22,7 @@ from kinora.api.subtitle_views import view_subtitles
 from kinora.errors import NotFound
 from kinora.media.subtitle_file import SUBTITLE_TYPES
 from kinora.model import BlobState
+from kinora.pipeline.cached_images import is_cache_row
 from kinora.pipeline.export_states import unmade
 from kinora.pipeline.remove import remove_media
 from kinora.services import Services
@@ -58,7 +59,7 @@ def media_router(services: Services, links: Links) -> APIRouter:
             created_at=blob.created_at,
             stream_url=stream_url(derivatives, links),
             originals=[view_original(one, links) for one in services.catalog.originals(content_hash)],
-            derivatives=[view_derivative(one, links) for one in derivatives],
+            derivatives=[view_derivative(one, links) for one in derivatives if not is_cache_row(one)],
             subtitles=view_subtitles(services, content_hash, links),
             exports=[view_export(one) for one in unmade(services, content_hash)],
             jobs=[view_job(job, links) for job in services.jobs.list(content_hash=content_hash).items],

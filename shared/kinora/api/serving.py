@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from urllib.parse import quote
 
 from fastapi import Request
@@ -18,6 +19,7 @@ from kinora.storage.base import ObjectInfo, Presigner, Reader
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
 PRIVATE = "private, no-cache"
+PRIVATE_IMMUTABLE = "private, max-age=31536000, immutable"
 DIRECT = "kinora.direct"  # marks an answer whose bytes would not pass through the API on AWS
 _CHUNK = 256 * 1024
 _SHOWN_INLINE = ("image/", "video/", "audio/")
@@ -35,14 +37,17 @@ def send_object(
     etag: str | None = None,
     filename: str | None = None,
     presigned_seconds: int | None = None,
+    shown_etag: str | None = None,
 ) -> Response:
     """Answer GET or HEAD for one object.
 
-    `media_type` overrides what storage says; `etag` pins the state of the object; with `filename` anything that a browser
+    `media_type` overrides what storage says; `etag` pins the state of the object; `shown_etag` is what
+    clients see instead of it, where the key says what the object is; with `filename` anything that a browser
     could run is offered as a download. A redirect works for `presigned_seconds`, or for KINORA_URL_SECONDS.
     Raises NotFound, RangeNotSatisfiable (416), PreconditionFailed (412).
     """
     info = services.storage.head(scope, key)
+    stored_etag, info = info.etag, replace(info, etag=shown_etag or info.etag)
     headers = _headers(info, cache, media_type or info.media_type, filename)
     request.scope[DIRECT] = True
     if request.method == "GET" and services.presigner is not None:
@@ -53,7 +58,7 @@ def send_object(
         return Response(headers=headers | {"Content-Length": str(info.size)})
     wanted = wanted_range(request.headers, info.etag, info.modified_at)
     start, stop = wanted.resolve(info.size) if wanted else (0, info.size)
-    reader = services.storage.open(scope, key, wanted, etag=etag or info.etag)
+    reader = services.storage.open(scope, key, wanted, etag=etag or stored_etag)
     headers["Content-Length"] = str(stop - start)
     if wanted:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{info.size}"
@@ -65,7 +70,7 @@ def _redirect(
 ) -> Response:
     """What may be kept for ever is redirected the same way for a while, so that a client asks once."""
     expires = seconds or services.settings.url_seconds
-    age = f"private, max-age={expires // 2}" if cache == IMMUTABLE else "no-store"
+    age = f"private, max-age={expires // 2}" if cache in {IMMUTABLE, PRIVATE_IMMUTABLE} else "no-store"
     return RedirectResponse(presigner.presign_get(scope, key, expires=expires), 302, {"Cache-Control": age})
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import groupby
 from typing import Any, BinaryIO
 
@@ -80,6 +81,12 @@ def pictures_at(file: BinaryIO, plan: Plan, times: Sequence[int]) -> Iterator[Vi
             is_whole = plan.entries[n] == cut and video.pixel_format != "pal8"  # whose palette lies elsewhere
             alone = _keyframe(container, stream, cut) if moments == [cut] and is_whole else None
             yield from _shown(decoder, n, moments) if alone is None else (alone,)
+
+
+def time_shown(plan: Plan, seconds: float) -> int:
+    """`seconds` from the beginning of the video in its time base, within it."""
+    time = round((plan.origin + Fraction(seconds)) / film_of(plan).time_base)
+    return min(max(time, plan.timeline[0]), plan.timeline[-1] - 1)
 
 
 def segment_at(plan: Plan, time: int) -> int:

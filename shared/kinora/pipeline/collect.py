@@ -12,6 +12,7 @@ from kinora.errors import NotFound
 from kinora.model import UNHASHED, Job, JobState, Scope
 from kinora.object_keys import image_folder, video_folder
 from kinora.observability import logger
+from kinora.pipeline.cached_images import forget_cached
 from kinora.pipeline.work import update
 from kinora.services import Services
 
@@ -43,6 +44,7 @@ def delete_derivatives(services: Services, content_hash: str) -> int:
         with suppress(NotFound):  # another run collects the same blob and is ahead
             update(services, job.id, _cancel)
     deleted = sum(services.storage.delete_prefix(Scope.MEDIA, folder) for folder in _folders(content_hash))
+    deleted += forget_cached(services, content_hash)
     services.content_keys.delete(content_hash)
     for job in jobs:
         services.jobs.delete(job.id)

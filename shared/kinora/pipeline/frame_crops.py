@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 from kinora.media.crop import Box, crop
-from kinora.media.stills import Scaler, film_of, fitted, pictures_at
+from kinora.media.stills import Scaler, film_of, fitted, pictures_at, time_shown
 from kinora.model import Job
 from kinora.pipeline.crops import store_crops, wanted_boxes
 from kinora.pipeline.export_states import complete_exports
@@ -28,9 +27,7 @@ def make_frame_crops(services: Services, job: Job, task: Mapping[str, Any], rema
 def _cut(services: Services, job: Job, task: Mapping[str, Any], boxes: Sequence[Box]) -> None:
     plan = load_plan(services, job.hash)
     video = film_of(plan)
-    time = round((plan.origin + Fraction(task["time"])) / video.time_base)
-    time = min(max(time, plan.timeline[0]), plan.timeline[-1] - 1)
     with open_original(services, job) as original:
-        (frame,) = pictures_at(original, plan, [time])
+        (frame,) = pictures_at(original, plan, [time_shown(plan, task["time"])])
         picture = Scaler(plan, *fitted(video, max(video.width, video.height))).render(frame)
     store_crops(services, job, crop(picture, boxes, task["longest"], task["format"], services.settings.image_quality))

@@ -10,7 +10,7 @@ from kinora.invoking.base import WAIT_SECONDS, Request
 from kinora.services import Services
 
 _LOOK_SECONDS = 0.1  # between two looks for what somebody else is making
-_ASK_SECONDS = 3.0  # until it is asked for again: whoever was making it may have failed
+_ASK_SECONDS = 2.0  # until it is asked for again: whoever was making it may have failed
 
 
 def have_made(services: Services, request: Request, is_there: Callable[[], bool]) -> None:

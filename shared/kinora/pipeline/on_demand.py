@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
-from kinora.errors import CorruptMedia, InvalidEvent, KinoraError, NotFound
-from kinora.invoking.base import answer_failed, answer_made
+from kinora.errors import CorruptMedia, InvalidEvent, NotFound
+from kinora.invoking.base import Request
 from kinora.media import audio, segment
 from kinora.media.plan import Plan
 from kinora.model import Job, JobState, Kind, SegmentId, StageName, StageState
-from kinora.observability import logger
 from kinora.pipeline.collect import jobs_of
 from kinora.pipeline.leases import FIRST_SEGMENTS, lease, segment_lease
 from kinora.pipeline.originals import open_original
@@ -25,18 +24,14 @@ from kinora.services import Services
 from kinora.storage.base import Reader
 
 
-def answer_request(services: Services, event: Mapping[str, object]) -> dict[str, object]:
-    """Perform an event of `segment_request`; errors that Kinora raises on purpose are an answer, too."""
-    content_hash, track, n = event.get("hash"), event.get("track"), event.get("n")
-    try:
-        if not isinstance(content_hash, str) or not isinstance(track, str):
-            raise InvalidEvent(f"no track is named by {event}")
-        if isinstance(n, bool) or not isinstance(n, int | None):
-            raise InvalidEvent(f"no segment is named by {event}")
-        return answer_made(make_segment(services, content_hash, track, n))
-    except KinoraError as error:
-        logger.warning("segment not made", extra={"event": event, "code": error.code, "reason": str(error)})
-        return answer_failed(error)
+def make_requested(services: Services, request: Request) -> bool:
+    """Make what a `segment_request` names, as `make_segment` does; raises InvalidEvent, too."""
+    content_hash, track, n = request.get("hash"), request.get("track"), request.get("n")
+    if not isinstance(content_hash, str) or not isinstance(track, str):
+        raise InvalidEvent(f"no track is named by {request}")
+    if isinstance(n, bool) or not isinstance(n, int | None):
+        raise InvalidEvent(f"no segment is named by {request}")
+    return make_segment(services, content_hash, track, n)
 
 
 def make_segment(services: Services, content_hash: str, track: str, n: int | None) -> bool:

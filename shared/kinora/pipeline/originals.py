@@ -13,16 +13,20 @@ def open_original(services: Services, job: Job) -> Reader:
 
     One that was attached while others were tried in vain counts, too: its upload saw a job under way and left it to go on.
     """
+    return open_content(services, job.hash, first=job.original_key)
+
+
+def open_content(services: Services, content_hash: str, *, first: str = "") -> Reader:
+    """As `open_original`, for work that has no job; the original with the key `first` is tried first."""
     gone: set[Original] = set()
-    while untried := [original for original in _candidates(services, job) if original not in gone]:
+    while untried := [original for original in _candidates(services, content_hash, first) if original not in gone]:
         for original in untried:
             try:
                 return services.storage.open(Scope.SOURCE, original.key, etag=original.etag)
             except (NotFound, PreconditionFailed):
                 gone.add(original)
-    raise OriginalGone(f"no original holds {job.hash} any more")
+    raise OriginalGone(f"no original holds {content_hash} any more")
 
 
-def _candidates(services: Services, job: Job) -> list[Original]:
-    """The job's own original first."""
-    return sorted(services.catalog.originals(job.hash), key=lambda original: original.key != job.original_key)
+def _candidates(services: Services, content_hash: str, first: str) -> list[Original]:
+    return sorted(services.catalog.originals(content_hash), key=lambda original: original.key != first)

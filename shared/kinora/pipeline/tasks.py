@@ -15,6 +15,7 @@ from kinora.model import Failure, Job, JobState, StageName
 from kinora.observability import logger
 from kinora.pipeline.export_states import fail_exports
 from kinora.pipeline.moments import fail_export
+from kinora.pipeline.requests import answer_request, is_request
 from kinora.pipeline.side_stages import SIDE_STAGES, fail_side_stage
 from kinora.pipeline.work import fail, failure_of
 from kinora.queues.batch import run_each
@@ -59,12 +60,8 @@ _EXHAUSTED = Failure("exhausted", "The work was tried several times and never ca
 
 
 def perform(services: Services, event: Mapping[str, object], remaining: Remaining) -> Mapping[str, object]:
-    """An invocation of the video function: a batch of messages, or a request for one segment (`segment_request`)."""
-    if event.get("task") != "segment":
-        return run_batch(services, event, remaining)
-    from kinora.pipeline.on_demand import answer_request
-
-    return answer_request(services, event)
+    """An invocation of the image or the video function: a batch of messages, or a request of somebody who waits."""
+    return answer_request(services, event) if is_request(event) else run_batch(services, event, remaining)
 
 
 def run_batch(services: Services, event: Mapping[str, object], remaining: Remaining) -> Mapping[str, object]:
