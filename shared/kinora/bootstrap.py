@@ -27,8 +27,10 @@ def build(settings: Settings) -> Services:
 
 
 def _local(settings: Settings) -> Services:
+    from kinora.database import COUNTS_FILE
     from kinora.eventbus.sqlite import SqliteEventBus
     from kinora.metadata.sqlite import SqliteMetadata
+    from kinora.metrics.sqlite import SqliteMetrics
     from kinora.queues.sqlite import SqliteQueues
     from kinora.secrets.files import FileSecrets
     from kinora.storage.filesystem import FilesystemStorage
@@ -40,11 +42,13 @@ def _local(settings: Settings) -> Services:
     metadata = SqliteMetadata(database)
     queues = SqliteQueues(database, settings)
     event_bus = SqliteEventBus(database)
+    metrics = SqliteMetrics(data / COUNTS_FILE)
 
     def close() -> None:
         metadata.close()
         queues.close()
         event_bus.close()
+        metrics.close()
 
     return Services(
         settings=settings,
@@ -55,10 +59,14 @@ def _local(settings: Settings) -> Services:
         content_keys=metadata.content_keys,
         key_wrapping=_key_wrapping(settings, secrets),
         leases=metadata.leases,
+        rate_limits=metadata.rate_limits,
         queues=queues,
         on_demand=None,
         event_bus=event_bus,
         secrets=secrets,
+        metrics=metrics,
+        metrics_reader=metrics,
+        backlog=queues,
         clock=time.time,
         close=close,
     )
@@ -67,6 +75,7 @@ def _local(settings: Settings) -> Services:
 def _aws(settings: Settings) -> Services:
     from kinora.eventbus.eventbridge import EventBridgeBus
     from kinora.metadata.dynamodb import DynamoMetadata
+    from kinora.metrics.emf import EmbeddedMetrics
     from kinora.queues.sqs import SqsQueues
     from kinora.secrets.secretsmanager import SecretsManager
     from kinora.storage.s3 import S3Storage
@@ -83,10 +92,14 @@ def _aws(settings: Settings) -> Services:
         content_keys=metadata.content_keys,
         key_wrapping=_key_wrapping(settings, secrets),
         leases=metadata.leases,
+        rate_limits=metadata.rate_limits,
         queues=SqsQueues(settings),
         on_demand=_lambda_maker(settings, metadata.leases),
         event_bus=EventBridgeBus(settings.event_bus),
         secrets=secrets,
+        metrics=EmbeddedMetrics(settings.installation),
+        metrics_reader=None,
+        backlog=None,
         clock=time.time,
         close=lambda: None,
     )

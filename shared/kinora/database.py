@@ -17,6 +17,7 @@ from pathlib import Path
 from kinora.errors import InvalidInput, NoSpace, Unavailable
 
 BUSY_SECONDS = 30.0
+COUNTS_FILE = "counts.db"  # beside the one file: what may be lost in a power cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,12 @@ class Database:
     ends up damaged. So nobody may fork while a block is open.
     """
 
-    def __init__(self, path: Path, schema: Schema, *, busy_seconds: float = BUSY_SECONDS) -> None:
+    def __init__(self, path: Path, schema: Schema, *, busy_seconds: float = BUSY_SECONDS, durable: bool = True) -> None:
+        """Without `durable` a commit is not synced: a power cut may take the last ones back, a killed process does not."""
         self._path = path
         self._schema = schema
         self._busy_seconds = busy_seconds
+        self._durable = durable
         self._idle: list[sqlite3.Connection] = []
         self._finalizer = weakref.finalize(self, _close_all, self._idle)
         _databases.add(self)
@@ -106,7 +109,8 @@ class Database:
         try:
             connection.row_factory = sqlite3.Row
             self._use_wal(connection)
-            connection.execute("PRAGMA synchronous = FULL")  # NORMAL would lose acknowledged changes in a power cut
+            # NORMAL would lose acknowledged changes in a power cut
+            connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
             connection.execute("PRAGMA foreign_keys = ON")
             self._check_version(connection)
             connection.executescript(self._schema.statements)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from kinora.eventbus.base import EventBus
 from kinora.invoking.base import Maker
 from kinora.keywrap.base import KeyWrapping
-from kinora.metadata.base import Catalog, ContentKeys, Jobs, Leases
-from kinora.queues.base import QueueSender
+from kinora.metadata.base import Catalog, ContentKeys, Jobs, Leases, RateLimits
+from kinora.metrics.base import Metrics, MetricsReader
+from kinora.queues.base import Backlog, QueueSender
 from kinora.secrets.base import Secrets
 from kinora.settings import Settings
 from kinora.storage.base import Presigner, Storage
@@ -20,6 +21,7 @@ class Services:
     """`presigner` is None where clients cannot reach the backend (local mode): bytes then come from the API itself.
 
     `on_demand` is None where nobody makes anything on demand: segments are then pending until they are encoded in the background.
+    `metrics_reader` and `backlog` are None where others show the numbers (CloudWatch on AWS).
     `clock` returns seconds since the Unix epoch; `close` releases what the drivers hold.
     """
 
@@ -31,9 +33,13 @@ class Services:
     content_keys: ContentKeys
     key_wrapping: KeyWrapping
     leases: Leases
+    rate_limits: RateLimits
     queues: QueueSender
     on_demand: Maker | None
     event_bus: EventBus
     secrets: Secrets
+    metrics: Metrics
+    metrics_reader: MetricsReader | None
+    backlog: Backlog | None
     clock: Callable[[], float]
     close: Callable[[], None]

@@ -6,7 +6,23 @@ Each function returns the value, or raises ValueError with what is wrong in word
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+ROUTE_CLASSES = ("api", "uploads", "keys", "stream", "img", "files")
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """`requests` in any `seconds` of one client."""
+
+    requests: int
+    seconds: int
+
+
+DEFAULT_RATE_LIMITS: Mapping[str, RateLimit] = MappingProxyType({"keys": RateLimit(120, 60)})
 
 
 def text(raw: str) -> str:
@@ -99,3 +115,30 @@ def prefix(raw: str) -> str:
     if raw.startswith("/") or (raw and not raw.endswith("/")):
         raise ValueError("must end with / and not start with it")
     return raw
+
+
+def origins(raw: str) -> tuple[str, ...]:
+    """Origins as browsers send them (RFC 6454 §6.2), or `*` alone for all."""
+    found = words(raw)
+    if "*" in found:
+        if len(found) > 1:
+            raise ValueError("must be * alone or a list of origins")
+        return found
+    for one in found:
+        parts = urlsplit(one)
+        if parts.scheme not in {"http", "https"} or one != f"{parts.scheme}://{parts.netloc}".lower() or not parts.hostname:
+            raise ValueError(f"{one!r} is not an origin such as https://example.org")
+    return found
+
+
+def rate_limits(raw: str) -> Mapping[str, RateLimit]:
+    """The route classes that have a limit. `CLASS=0` has none; one that is not named keeps that of DEFAULT_RATE_LIMITS."""
+    limits = dict(DEFAULT_RATE_LIMITS)
+    for word in words(raw):
+        match = re.fullmatch(r"([a-z]+)=(?:0|([1-9]\d{0,8})/([1-9]\d{0,5}))", word)
+        if match is None or match[1] not in ROUTE_CLASSES:
+            raise ValueError(f"{word!r} is not CLASS=REQUESTS/SECONDS or CLASS=0 with a class of {', '.join(ROUTE_CLASSES)}")
+        limits.pop(match[1], None)
+        if match[2]:
+            limits[match[1]] = RateLimit(int(match[2]), int(match[3]))
+    return MappingProxyType(limits)

@@ -14,16 +14,19 @@ from kinora.errors import InvalidSetting
 from kinora.image_grammar import Preset, parse_presets
 from kinora.model import Scope
 from kinora.setting_values import (
+    RateLimit,
     audio_codecs,
     codecs,
     filled,
     flag,
     non_negative,
     one_of,
+    origins,
     picture_formats,
     positive,
     prefix,
     quality,
+    rate_limits,
     rungs,
     text,
     words,
@@ -132,13 +135,18 @@ class Settings:
     stuck_seconds: int = setting(positive, "3600", "After this time without progress the sweep sends a job's tasks again.")
 
     stream_access: str = setting(one_of("public", "token"), "public", "Whether /stream needs a playback token.")
-    cors_origins: tuple[str, ...] = setting(words, "*", "Origins that browsers may call from.")
+    cors_origins: tuple[str, ...] = setting(origins, "*", "Origins that browsers may call from.")
+    rate_limits: Mapping[str, RateLimit] = setting(
+        rate_limits, "keys=120/60", "Requests of one client in seconds by class of routes; 0: no limit. A class left out keeps its default."
+    )
     trusted_proxies: int = setting(
         non_negative, "0", "How many proxies in front add the address of their client to X-Forwarded-For."
     )
+    ready_seconds: int = setting(positive, "3", "How long /readyz waits for each dependency, in seconds.")
     public_url: str = setting(text, "", "Address of the API as clients see it; empty: as in the request.")
     url_seconds: int = setting(positive, "3600", "How long signed and presigned URLs are valid.")
     max_upload_bytes: int = setting(positive, "5368709120", "Largest body of one upload request in bytes.")
+    installation: str = setting(filled, "kinora", "Name of this installation in CloudWatch's metrics.")
     log_level: str = setting(one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "Least severe log line that is written.")
 
     scopes: Mapping[Scope, ScopeSettings] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from kinora.metadata.dynamodb_catalog_table import CatalogTable
 from kinora.metadata.dynamodb_jobs import DynamoJobs
 from kinora.metadata.dynamodb_jobs_table import JobsTable
 from kinora.metadata.dynamodb_keys import DynamoContentKeys
+from kinora.metadata.dynamodb_limits import DynamoRateLimits
 from kinora.metadata.dynamodb_transactions import ATTEMPTS, LONGEST_WAIT, Interference, settled
 from kinora.model import BlobState, JobState, SegmentId, StageName
 from tests.contract.metadata_records import (
@@ -59,7 +60,9 @@ class InterruptedMetadata:
     def __init__(self, catalog: str, jobs: str, keys: str) -> None:
         self.connection = InterruptedConnection()
         self.catalog = DynamoCatalog(CatalogTable(self.connection, catalog))
-        self.jobs = DynamoJobs(JobsTable(self.connection, jobs))
+        table = JobsTable(self.connection, jobs)
+        self.jobs = DynamoJobs(table)
+        self.rate_limits = DynamoRateLimits(table)
         self.content_keys = DynamoContentKeys(self.connection, keys)
 
     def when_writing(self, interrupt: Callable[[], object]) -> InterruptedMetadata:

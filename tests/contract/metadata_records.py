@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Protocol
 
-from kinora.metadata.base import Catalog, ContentKeys, Jobs, Leases
+from kinora.metadata.base import Catalog, ContentKeys, Jobs, Leases, RateLimits
 from kinora.model import Blob, ContentKey, Derivative, Event, Job, JobState, Kind, Original
 
 # The names of the tables in the tests of the DynamoDB driver.
@@ -19,6 +19,7 @@ class Metadata(Protocol):
     jobs: Jobs
     content_keys: ContentKeys
     leases: Leases
+    rate_limits: RateLimits
 
 
 def hash_of(name: str) -> str:

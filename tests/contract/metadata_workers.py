@@ -26,6 +26,14 @@ def create(path: Path, identities: list[str]) -> list[bool]:
     return created
 
 
+def take(path: Path, count: int) -> int:
+    """How many of `count` requests passed a limit of 50."""
+    metadata = SqliteMetadata(path)
+    passed = sum(metadata.rate_limits.take("shared", 50, 60, 1_700_000_000.0).allowed for _ in range(count))
+    metadata.close()
+    return passed
+
+
 def attach_for_ever(path: Path) -> None:
     """Say each key on standard output once it is attached."""
     metadata = SqliteMetadata(path)

@@ -38,6 +38,7 @@ from tests.contract.metadata_records import (
 )
 from tests.contract.metadata_sidecars_suite import SidecarsSuite
 from tests.contract.metadata_suite import CatalogSuite
+from tests.contract.rate_limits_suite import NOW, RateLimitsSuite
 
 ROOT = Path(__file__).parents[2]
 
@@ -123,6 +124,10 @@ class TestLeases(LeasesSuite):
     pass
 
 
+class TestRateLimits(RateLimitsSuite):
+    pass
+
+
 class TestOutbox:
     def test_rows_are_what_the_stream_filter_and_the_notify_function_read(self, tables: Any, metadata: DynamoMetadata) -> None:
         created, _ = metadata.jobs.create(job("j1"), [event("e1", text="é")])
@@ -146,6 +151,27 @@ class TestOutbox:
         metadata.jobs.delete("j1")
         metadata.jobs.create(job("j1"), [replace(event("e1"), time=1_700_000_100.0)])
         assert len(outbox_rows(tables, TABLE_NAMES["jobs"])) == 2
+
+
+class TestRateLimitRows:
+    def test_who_writes_between_reading_and_writing_is_counted(self, tables: Any, interrupted: InterruptedMetadata) -> None:
+        others = interrupted.rate_limits
+        assert others.take("a", 3, 60, NOW).allowed
+        interrupted.connection.interrupt = lambda: others.take("a", 3, 60, NOW + 10)
+        assert others.take("a", 3, 60, NOW + 10).remaining == 0
+        assert not others.take("a", 3, 60, NOW + 10).allowed
+
+    def test_within_a_slice_a_request_is_one_update(self, tables: Any, interrupted: InterruptedMetadata) -> None:
+        interrupted.rate_limits.take("a", 5, 60, NOW)
+        before = interrupted.connection.writes
+        interrupted.rate_limits.take("a", 5, 60, NOW)
+        assert interrupted.connection.writes == before + 1
+
+    def test_rows_expire(self, tables: Any, metadata: DynamoMetadata) -> None:
+        metadata.rate_limits.take("api#x", 5, 60, NOW)
+        (row,) = tables.scan(TableName=TABLE_NAMES["jobs"])["Items"]
+        assert row["pk"] == {"S": "limit#api#x#60"}
+        assert NOW + 60 < int(row["expires"]["N"]) < NOW + 200
 
 
 class TestInterference(InterferenceSuite):

@@ -25,6 +25,7 @@ from tests.contract.metadata_moments_suite import MomentsSuite
 from tests.contract.metadata_records import blob, event, hash_of, job, original
 from tests.contract.metadata_sidecars_suite import SidecarsSuite
 from tests.contract.metadata_suite import CatalogSuite
+from tests.contract.rate_limits_suite import NOW, RateLimitsSuite
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,6 +74,10 @@ class TestLeases(LeasesSuite):
     pass
 
 
+class TestRateLimits(RateLimitsSuite):
+    pass
+
+
 def at_once(count: int, act: Callable[[int], object]) -> list[object]:
     """Run `act(0)` to `act(count - 1)` in threads that start together."""
     barrier = threading.Barrier(count)
@@ -95,6 +100,13 @@ def check_references(metadata: SqliteMetadata) -> None:
 def test_of_many_at_once_one_gets_the_lease(metadata: SqliteMetadata) -> None:
     won = at_once(8, lambda n: metadata.leases.acquire("a", f"owner-{n}", until=160.0, now=100.0))
     assert sorted(won) == [False] * 7 + [True]
+
+
+def test_of_requests_at_once_no_more_pass_than_the_limit(path: Path, metadata: SqliteMetadata) -> None:
+    passed = at_once(8, lambda _: sum(metadata.rate_limits.take("a", 20, 60, NOW).allowed for _ in range(10)))
+    assert sum(passed) == 20
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        assert sum(pool.starmap(metadata_workers.take, [(path, 20)] * 4)) == 50
 
 
 class TestOutbox:

@@ -145,3 +145,15 @@ class TestSqlite(QueueContract):
             counts.append(message.receive_count)
             queues.give_back("image", message.receipt, 0)
         assert counts == [1, 2]
+
+    def test_the_backlog_names_declared_queues_and_those_with_messages(self, queues: SqliteQueues, clock: Clock) -> None:
+        queues.check()
+        assert [one.queue for one in queues.backlog() if one.oldest_seconds or one.depth != QueueDepth(0, 0, 0)] == []
+        queues.send(QueueName.PREPARE, [{"n": 1}])
+        queues.send(QueueName.IMAGE, [{"n": 1}, {"n": 2}])
+        queues.receive("image")
+        clock.pass_time(1)
+        waiting = {one.queue: one for one in queues.backlog()}
+        assert (waiting["image"].depth, waiting["image"].oldest_seconds) == (QueueDepth(1, 1, 0), 1.0)
+        assert waiting["prepare"].depth == QueueDepth(1, 0, 0)
+        assert list(waiting) == sorted(waiting)

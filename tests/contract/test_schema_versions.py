@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kinora.bootstrap import build
 from kinora.local.tables import open_tables
+from kinora.metrics.base import RATE_LIMITED
 from kinora.model import Event
 from kinora.queues.base import QueueName
 from kinora.settings import Settings
@@ -43,6 +44,15 @@ EXPECTED = {
     },
 }
 
+EXPECTED_COUNTS = {
+    ("limits", 1): {
+        "limits_counted": "778096cd",
+    },
+    ("metrics", 1): {
+        "metrics_sums": "a0b605bf",
+    },
+}
+
 
 def test_whoever_changes_a_table_thinks_of_folders_that_exist(tmp_path: Path) -> None:
     """If this fails: a new table is only noted above; a changed one needs a higher `version` in the Schema of its room."""
@@ -50,12 +60,19 @@ def test_whoever_changes_a_table_thinks_of_folders_that_exist(tmp_path: Path) ->
     services.catalog.check()
     services.event_bus.publish([Event(id="1", type="made", time=0.0, data={})])
     services.queues.send(QueueName.IMAGE, [{}])
+    services.rate_limits.take("a", 1, 1, 0.0)
+    services.metrics.record({RATE_LIMITED: 1}, **{"class": "api"})
     services.close()
     with open_tables(tmp_path / "kinora.db").read():
         pass
-    with closing(sqlite3.connect(tmp_path / "kinora.db")) as connection:
+    assert _rooms(tmp_path / "kinora.db") == EXPECTED
+    assert _rooms(tmp_path / "counts.db") == EXPECTED_COUNTS
+
+
+def _rooms(path: Path) -> dict[tuple[str, int], dict[str, str]]:
+    with closing(sqlite3.connect(path)) as connection:
         versions = connection.execute("SELECT room, version FROM schema_versions").fetchall()
-        assert {(room, version): _tables(connection, room) for room, version in versions} == EXPECTED
+        return {(room, version): _tables(connection, room) for room, version in versions}
 
 
 def _tables(connection: sqlite3.Connection, room: str) -> dict[str, str]:

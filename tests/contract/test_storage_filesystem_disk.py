@@ -121,6 +121,7 @@ def test_roots_are_made_and_missing_ones_are_not_empty(tmp_path):
     root = tmp_path / "deep" / "root"
     storage = FilesystemStorage({MEDIA: root})
     storage.check()
+    storage.check(MEDIA)
     shutil.rmtree(root)
     verbs = [
         lambda: storage.head(MEDIA, "k"),
@@ -130,6 +131,7 @@ def test_roots_are_made_and_missing_ones_are_not_empty(tmp_path):
         lambda: storage.delete_prefix(MEDIA, "k"),
         lambda: list(storage.list(MEDIA)),
         storage.check,
+        lambda: storage.check(MEDIA),
     ]
     for verb in verbs:
         with pytest.raises(Unavailable):

@@ -178,6 +178,10 @@ def test_presigned_urls_name_the_regions_host_and_the_key(aws, key):
         assert query["X-Amz-SignedHeaders"] == ["host"]
         assert not [name for name in query if "checksum" in name]
     assert parse_qs(urlsplit(storage.presign_get(MEDIA, key, expires=60)).query)["response-content-type"] == ["video/mp4"]
+    named = storage.presign_get(MEDIA, key, expires=60, media_type="image/png", disposition='attachment; filename="a b.png"')
+    query = parse_qs(urlsplit(named).query)
+    assert query["response-content-type"] == ["image/png"]
+    assert query["response-content-disposition"] == ['attachment; filename="a b.png"']
     assert "X-Amz-Expires=604800" in storage.presign_get(MEDIA, key, expires=10**9)
     with pytest.raises(InvalidKey):
         storage.presign_get(MEDIA, "../x", expires=60)

@@ -6,6 +6,7 @@ import pytest
 
 from kinora.errors import InvalidSetting
 from kinora.model import Scope
+from kinora.setting_values import RateLimit
 from kinora.settings import ImageVariant, Settings, known_variables
 
 AWS = {
@@ -84,6 +85,16 @@ def test_values_are_read_as_their_types():
         ("KINORA_LADDER", ""),
         ("KINORA_ALLOW_SVG", "maybe"),
         ("KINORA_STREAM_ACCESS", "private"),
+        ("KINORA_CORS_ORIGINS", "* https://a.example"),
+        ("KINORA_CORS_ORIGINS", "a.example"),
+        ("KINORA_CORS_ORIGINS", "https://a.example/"),
+        ("KINORA_CORS_ORIGINS", "https://A.example"),
+        ("KINORA_CORS_ORIGINS", "null"),
+        ("KINORA_RATE_LIMITS", "pages=1/1"),
+        ("KINORA_RATE_LIMITS", "api=0/60"),
+        ("KINORA_RATE_LIMITS", "api=60"),
+        ("KINORA_RATE_LIMITS", "api=60/0"),
+        ("KINORA_TRUSTED_PROXIES", "-1"),
         ("KINORA_LOG_LEVEL", "debug"),
         ("KINORA_MEDIA_PREFIX", "lib"),
         ("KINORA_MEDIA_PATH_STYLE", "maybe"),
@@ -94,6 +105,13 @@ def test_values_are_read_as_their_types():
 )
 def test_a_wrong_value_is_refused_by_name(variable, value):
     assert variable in problems({variable: value})
+
+
+def test_rate_limits_replace_defaults_one_by_one():
+    assert Settings.from_env({}).rate_limits == {"keys": RateLimit(120, 60)}
+    limits = Settings.from_env({"KINORA_RATE_LIMITS": "api=600/60, img=5/1"}).rate_limits
+    assert limits == {"keys": RateLimit(120, 60), "api": RateLimit(600, 60), "img": RateLimit(5, 1)}
+    assert Settings.from_env({"KINORA_RATE_LIMITS": "keys=0"}).rate_limits == {}
 
 
 def test_all_problems_come_in_one_message():

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 
 from kinora import __version__
 from kinora.api.access import Access, needs_api_key
 from kinora.api.crops import crops_router
 from kinora.api.exports import exports_router
+from kinora.api.headers import BehindProxies, SafeHeaders, allow_origins
 from kinora.api.health import health_router
 from kinora.api.img import img_router
 from kinora.api.jobs import jobs_router
 from kinora.api.limits import AnswerLimits
 from kinora.api.links import Links
+from kinora.api.measured import Measured
 from kinora.api.media import media_router
 from kinora.api.moments import moments_router
+from kinora.api.numbers import metrics_router
 from kinora.api.page import page_router
 from kinora.api.problems import PROBLEM_JSON, PROBLEM_SCHEMA, register_problems
+from kinora.api.rate_limits import RateLimited
 from kinora.api.signed import signed_router
 from kinora.api.stream import stream_router
 from kinora.api.subtitles import subtitles_router
@@ -25,7 +28,7 @@ from kinora.api.tokens import cookie_router, tokens_router
 from kinora.api.uploads import uploads_router
 from kinora.services import Services
 
-_EXPOSED = ["Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Last-Modified", "Retry-After"]
+_PROBLEM = {"content": {PROBLEM_JSON: {"schema": PROBLEM_SCHEMA}}}
 
 
 def create_app(services: Services) -> FastAPI:
@@ -38,7 +41,10 @@ def create_app(services: Services) -> FastAPI:
         description="Media uploads in, thumbnails and instantly playable adaptive streams out.",
         docs_url=None,  # FastAPI's page loads its scripts from a host elsewhere; the page router has one that works offline
         redoc_url=None,
-        responses={422: {"description": "Validation failed", "content": {PROBLEM_JSON: {"schema": PROBLEM_SCHEMA}}}},
+        responses={
+            422: {"description": "Validation failed", **_PROBLEM},
+            429: {"description": "Too many requests: `Retry-After` says when the next one passes", **_PROBLEM},
+        },
     )
     register_problems(app)
     app.include_router(health_router(services))
@@ -56,13 +62,13 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(tokens_router(services, access, links), dependencies=protected)
     app.include_router(uploads_router(services, links), dependencies=protected)
     app.include_router(page_router())
+    if services.metrics_reader is not None and services.backlog is not None:
+        app.include_router(metrics_router(services.metrics_reader, services.backlog), dependencies=protected)
     app.add_middleware(AnswerLimits)
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=list(services.settings.cors_origins),
-        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "If-None-Match", "Range", "X-Api-Key", "Content-Digest"],
-        expose_headers=_EXPOSED,
-        max_age=86400,
-    )
+    app.add_middleware(RateLimited, services=services, access=access)
+    allow_origins(app, services.settings)
+    app.add_middleware(SafeHeaders)
+    if services.settings.trusted_proxies:
+        app.add_middleware(BehindProxies)
+    app.add_middleware(Measured, metrics=services.metrics)
     return app

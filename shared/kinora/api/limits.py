@@ -1,4 +1,4 @@
-"""What holds for every answer: no sniffing by browsers, and the size that a Lambda function may answer with."""
+"""What holds for every answer: the size that a Lambda function may answer with."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ class AnswerLimits:
                     logger.error("answer too large", extra={"path": scope["path"], "bytes": length})
                     await problem(500, "answer-too-large", "The answer is larger than 6 MB.")(scope, receive, send)
                     return
-                message = {**message, "headers": [*headers, (b"x-content-type-options", b"nosniff")]}
             if not refused:
                 await send(message)
 

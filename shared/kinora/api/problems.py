@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -28,15 +30,21 @@ PROBLEM_SCHEMA = {
 _CODES = {404: "not-found", 405: "method-not-allowed", 413: "limit-exceeded"}
 
 
-def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """One problem document (RFC 9457 §3) with the extension member `code`."""
-    content = {
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    headers: dict[str, str] | None = None,
+    members: Mapping[str, object] | None = None,
+) -> JSONResponse:
+    """One problem document (RFC 9457 §3) with the extension member `code`, and `members` over or beside its own."""
+    content: dict[str, object] = {
         "type": "about:blank",
         "title": code.replace("-", " ").capitalize(),
         "status": status,
         "detail": detail,
         "code": code,
-    }
+    } | dict(members or {})
     return JSONResponse(content, status, {"Cache-Control": "no-store"} | (headers or {}), PROBLEM_JSON)
 
 

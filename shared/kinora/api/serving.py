@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import unicodedata
+from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -23,7 +26,9 @@ PRIVATE_IMMUTABLE = "private, max-age=31536000, immutable"
 DIRECT = "kinora.direct"  # marks an answer whose bytes would not pass through the API on AWS
 _CHUNK = 256 * 1024
 _SHOWN_INLINE = ("image/", "video/", "audio/")
-_NEVER_INLINE = ("image/svg+xml",)
+_ACTIVE = re.compile(r"text/html|image/svg\+xml|.*[/+]xml|.*(?:java|ecma)script|text/css")  # run or style, even by a mere link
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # categories of Unicode
+_JOINERS = "\u200c\u200d"  # belong to how words and emoji are written
 
 
 def send_object(
@@ -51,7 +56,7 @@ def send_object(
     headers = _headers(info, cache, media_type or info.media_type, filename)
     request.scope[DIRECT] = True
     if request.method == "GET" and services.presigner is not None:
-        return _redirect(services, services.presigner, scope, key, cache, presigned_seconds)
+        return _redirect(services, services.presigner, scope, key, headers, presigned_seconds)
     if is_unchanged(request.headers, info.etag, info.modified_at):
         return Response(status_code=304, headers={name: headers[name] for name in ("ETag", "Cache-Control", "Last-Modified")})
     if request.method == "HEAD":  # never redirected: a presigned URL holds for one method
@@ -66,12 +71,14 @@ def send_object(
 
 
 def _redirect(
-    services: Services, presigner: Presigner, scope: Scope, key: str, cache: str, seconds: int | None
+    services: Services, presigner: Presigner, scope: Scope, key: str, headers: Mapping[str, str], seconds: int | None
 ) -> Response:
     """What may be kept for ever is redirected the same way for a while, so that a client asks once."""
     expires = seconds or services.settings.url_seconds
-    age = f"private, max-age={expires // 2}" if cache in {IMMUTABLE, PRIVATE_IMMUTABLE} else "no-store"
-    return RedirectResponse(presigner.presign_get(scope, key, expires=expires), 302, {"Cache-Control": age})
+    age = f"private, max-age={expires // 2}" if headers["Cache-Control"] in {IMMUTABLE, PRIVATE_IMMUTABLE} else "no-store"
+    media_type, attached = headers["Content-Type"], headers.get("Content-Disposition")
+    url = presigner.presign_get(scope, key, expires=expires, media_type=media_type, disposition=attached)
+    return RedirectResponse(url, 302, {"Cache-Control": age})
 
 
 def send_text(request: Request, body: bytes, media_type: str, cache: str) -> Response:
@@ -86,10 +93,18 @@ def send_text(request: Request, body: bytes, media_type: str, cache: str) -> Res
 
 
 def disposition(media_type: str, filename: str) -> str:
-    """Content-Disposition (RFC 6266): pictures and media inline, everything else as a download."""
-    inline = media_type.startswith(_SHOWN_INLINE) and not media_type.startswith(_NEVER_INLINE)
-    plain = "".join(char if char.isascii() and char.isprintable() and char not in '"\\%' else "_" for char in filename)
-    return f"{'inline' if inline else 'attachment'}; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+    """Content-Disposition (RFC 6266, RFC 8187): pictures, films and sound inline, everything else as a download.
+
+    Folders and characters that nobody sees are taken out of the name: those that turn the order of writing round make
+    `gpj.exe` look like `exe.jpg`.
+    """
+    essence = _essence(media_type)
+    inline = essence.startswith(_SHOWN_INLINE) and not _ACTIVE.fullmatch(essence)
+    name = filename.replace("\\", "/").rsplit("/", 1)[-1]
+    name = "".join(char for char in name if char in _JOINERS or unicodedata.category(char) not in _UNSEEN).strip()
+    name = name or "download"
+    plain = "".join(char if char.isascii() and char not in '"%' else "_" for char in name)
+    return f"{'inline' if inline else 'attachment'}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _headers(info: ObjectInfo, cache: str, media_type: str, filename: str | None) -> dict[str, str]:
@@ -102,7 +117,14 @@ def _headers(info: ObjectInfo, cache: str, media_type: str, filename: str | None
     }
     if filename is not None:
         headers["Content-Disposition"] = disposition(media_type, filename)
+        if _ACTIVE.fullmatch(_essence(media_type)):
+            headers["Content-Type"] = "application/octet-stream"
     return headers
+
+
+def _essence(media_type: str) -> str:
+    """Without parameters (RFC 9110 §8.3.1)."""
+    return media_type.partition(";")[0].strip().lower()
 
 
 class _ReaderResponse(StreamingResponse):

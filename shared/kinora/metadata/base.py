@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from kinora.metadata.windows import Quota
 from kinora.model import (
     Attachment,
     Blob,
@@ -188,6 +189,17 @@ class Leases(Protocol):
 
     def release(self, name: str, owner: str) -> None:
         """Give `name` back. One that `owner` does not hold, or no longer, stays as it is."""
+
+
+class RateLimits(Protocol):
+    """How many requests a client makes in a sliding window."""
+
+    def take(self, name: str, limit: int, window: int, now: float) -> Quota:
+        """Count one request of `name` if fewer than `limit` (1 or more) were counted in the last `window` seconds.
+
+        Of requests at the same time, from whatever process, no more than `limit` are let through. One that is refused is not
+        counted, so that waiting for `Quota.reset` is enough. Another window is another count. Raises Unavailable, StaleState.
+        """
 
 
 class Outbox(Protocol):

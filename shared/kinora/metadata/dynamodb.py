@@ -10,6 +10,7 @@ from kinora.metadata.dynamodb_jobs import DynamoJobs
 from kinora.metadata.dynamodb_jobs_table import JobsTable
 from kinora.metadata.dynamodb_keys import DynamoContentKeys
 from kinora.metadata.dynamodb_leases import DynamoLeases
+from kinora.metadata.dynamodb_limits import DynamoRateLimits
 from kinora.settings import Settings
 
 CONNECT_SECONDS = 3.0
@@ -32,4 +33,5 @@ class DynamoMetadata:
         jobs = JobsTable(connection, settings.jobs_table)
         self.jobs = DynamoJobs(jobs)
         self.leases = DynamoLeases(jobs)
+        self.rate_limits = DynamoRateLimits(jobs)
         self.content_keys = DynamoContentKeys(connection, settings.keys_table)

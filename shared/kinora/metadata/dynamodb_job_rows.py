@@ -73,6 +73,17 @@ class LeaseRow(Row):
     expires = NumberAttribute()
 
 
+class LimitRow(Row):
+    """Requests of one client in one window; `total` is `in_newest` and the sum of `earlier`, which holds those of the slices
+    before as JSON."""
+
+    newest = NumberAttribute()
+    in_newest = NumberAttribute()
+    earlier = UnicodeAttribute()
+    total = NumberAttribute()
+    expires = NumberAttribute()
+
+
 def job_key(job_id: str) -> tuple[str, str]:
     return f"job#{job_id}", "job"
 
@@ -179,3 +190,7 @@ def lease_key(name: str) -> tuple[str, str]:
 
 def lease_row(model: type[LeaseRow], name: str, owner: str, until: float) -> LeaseRow:
     return model(*lease_key(name), owner=owner, until=until, expires=int(until) + LEASE_KEPT_SECONDS)
+
+
+def limit_key(name: str, window: int) -> tuple[str, str]:
+    return f"limit#{name}#{window}", "limit"

@@ -16,6 +16,7 @@ from kinora.metadata.dynamodb_job_rows import (
     JobOfHashRow,
     JobRow,
     LeaseRow,
+    LimitRow,
     SegmentRow,
     event_row,
     job_key,
@@ -39,6 +40,7 @@ class JobsTable:
         self.segments = table.bound(SegmentRow)
         self.leases = table.bound(LeaseRow)
         self.events = table.bound(EventRow)
+        self.limits = table.bound(LimitRow)
 
     def find(self, job_id: str) -> Job | None:
         try:

@@ -47,10 +47,29 @@ class QueueDepth:
     delayed: int
 
 
+@dataclass(frozen=True, slots=True)
+class QueueBacklog:
+    """What waits in one queue; `oldest_seconds` is the age of its oldest message, 0 if it has none."""
+
+    queue: str
+    depth: QueueDepth
+    oldest_seconds: float
+
+
 class QueueSender(Protocol):
     def send(self, queue: QueueName, bodies: Sequence[Mapping[str, object]], *, delay: int = 0) -> None:
         """Send each body as one JSON message, visible after `delay` seconds (0 to 900). Raises Unavailable; some
         messages may then have been sent, so receivers are idempotent."""
+
+    def check(self) -> None:
+        """Raise Unavailable unless every queue can be reached (used by /readyz)."""
+
+
+class Backlog(Protocol):
+    """Optional ability of a local driver."""
+
+    def backlog(self) -> tuple[QueueBacklog, ...]:
+        """Every queue that was declared or has messages, by name. Raises Unavailable."""
 
 
 class QueueReceiver(Protocol):

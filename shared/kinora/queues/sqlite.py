@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from kinora.database import Database, Schema
-from kinora.queues.base import Message, QueueDepth, QueueName, QueueSpec
+from kinora.queues.base import Message, QueueBacklog, QueueDepth, QueueName, QueueSpec
 from kinora.queues.bodies import check_timeout, encoded
 from kinora.settings import Settings
 
@@ -167,6 +167,20 @@ class SqliteQueues:
                 {"now": now, "queue": queue, "oldest": now - _spec(connection, queue).retention},
             ).fetchone()
         return QueueDepth(*row)
+
+    def check(self) -> None:
+        """As in QueueSender."""
+        with self._database.read() as connection:
+            connection.execute("SELECT 1 FROM queue_messages LIMIT 1").fetchone()
+
+    def backlog(self) -> tuple[QueueBacklog, ...]:
+        """As in Backlog."""
+        now = self._clock()
+        with self._database.read() as connection:
+            oldest = dict(connection.execute("SELECT queue, min(sent_at) FROM queue_messages GROUP BY queue").fetchall())
+            declared = [row["name"] for row in connection.execute("SELECT name FROM queue_specs")]
+        queues = sorted({*declared, *oldest})
+        return tuple(QueueBacklog(one, self.depth(one), max(0.0, now - oldest.get(one, now))) for one in queues)
 
     def peek(self, queue: str, limit: int = 10) -> tuple[Message, ...]:
         """Up to `limit` messages of the queue, oldest first, without receiving them: their receipts are empty.

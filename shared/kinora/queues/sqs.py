@@ -55,6 +55,13 @@ class SqsQueues:
         refused = {failure["Id"] for failure in failed}
         return [entry for entry in entries if entry["Id"] in refused]
 
+    def check(self) -> None:
+        """As in QueueSender; queues that this function is not told of are left out."""
+        for url in self._urls.values():
+            if url.startswith("http"):
+                with _kinora_errors(url):
+                    self._client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+
     def receive(self, queue: str, limit: int = 1) -> tuple[Message, ...]:
         """As in QueueReceiver, but SQS keeps the order only roughly, gives 10 messages at most, and may overlook some
         that the next call finds. Raises Unavailable."""

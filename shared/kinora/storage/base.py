@@ -113,15 +113,19 @@ class Storage(Protocol):
     def delete_prefix(self, scope: Scope, prefix: str) -> int:
         """Delete every object whose key starts with `prefix` (not empty) and return how many there were."""
 
-    def check(self) -> None:
-        """Raise Unavailable unless every scope can be reached (used by /readyz)."""
+    def check(self, scope: Scope | None = None) -> None:
+        """Raise Unavailable unless the scope, or every one, can be reached; one that has no place is passed over."""
 
 
 class Presigner(Protocol):
     """Optional ability: URLs by which a client talks to the backend itself, so that bytes do not travel through the API."""
 
-    def presign_get(self, scope: Scope, key: str, *, expires: int) -> str:
-        """A URL that serves the object (GET with ranges; SigV4 binds the method, so no HEAD) for `expires` seconds."""
+    def presign_get(
+        self, scope: Scope, key: str, *, expires: int, media_type: str | None = None, disposition: str | None = None
+    ) -> str:
+        """A URL that serves the object (GET with ranges; SigV4 binds the method, so no HEAD) for `expires` seconds, with these
+        values of Content-Type (default: `object_keys.media_type_of(key)`) and Content-Disposition (RFC 6266)."""
 
-    def presign_put(self, scope: Scope, key: str, *, expires: int) -> str:
-        """A URL to which one PUT may be made within `expires` seconds."""
+    def presign_put(self, scope: Scope, key: str, *, expires: int, sha256: str | None = None) -> str:
+        """A URL to which one PUT may be made within `expires` seconds; with `sha256` (hex) of these bytes alone, declared in
+        the header `x-amz-checksum-sha256`."""

@@ -105,8 +105,8 @@ class FilesystemStorage:
             removed += self._remove(scope, folder, [info.key.rsplit("/", 1)[-1] for info in infos])
         return removed
 
-    def check(self) -> None:
-        for root in self._roots.values():
+    def check(self, scope: Scope | None = None) -> None:
+        for root in self._roots.values() if scope is None else (self._roots[scope],):
             with open_folder(root, ()):
                 pass
 

@@ -107,20 +107,26 @@ class S3Storage:
                 batch = []
         return removed + _delete_all(client, bucket, batch)
 
-    def check(self) -> None:
-        for scope, where in self._scopes.items():
-            if where.bucket:
-                self._check_scope(scope)
+    def check(self, scope: Scope | None = None) -> None:
+        for one in self._scopes if scope is None else (scope,):
+            if self._scopes[one].bucket:
+                self._check_scope(one)
 
-    def presign_get(self, scope: Scope, key: str, *, expires: int) -> str:
+    def presign_get(
+        self, scope: Scope, key: str, *, expires: int, media_type: str | None = None, disposition: str | None = None
+    ) -> str:
         client, target = self._locate(scope, key)
         with translated(f"presign {scope}:{key}"):
             # The type is ours and not the uploader's, so that an uploaded page never runs as one.
-            params = {**target, "ResponseContentType": media_type_of(key)}
+            params = {**target, "ResponseContentType": media_type or media_type_of(key)}
+            if disposition is not None:
+                params["ResponseContentDisposition"] = disposition
             return client.generate_presigned_url("get_object", Params=params, ExpiresIn=min(expires, _LONGEST_PRESIGN))
 
-    def presign_put(self, scope: Scope, key: str, *, expires: int) -> str:
+    def presign_put(self, scope: Scope, key: str, *, expires: int, sha256: str | None = None) -> str:
         client, target = self._locate(scope, key)
+        if sha256:
+            target["ChecksumSHA256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
         with translated(f"presign {scope}:{key}"):
             return client.generate_presigned_url("put_object", Params=target, ExpiresIn=min(expires, _LONGEST_PRESIGN))
 

@@ -86,8 +86,10 @@ def test_readiness_asks_the_real_dependencies(client):
     boto3.client("s3").delete_object(Bucket="kinora-media", Key=video_key(HASH, "master.m3u8"))
     boto3.client("s3").delete_object(Bucket="kinora-media", Key=video_key(HASH, "video/r240_h264/seg_0.m4s"))
     boto3.client("s3").delete_bucket(Bucket="kinora-media")
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    answer = TestClient(create_app(build(Settings.from_env(ENVIRON)))).get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "not-ready")
+    assert [one["name"] for one in answer.json()["checks"] if not one["ok"]] == ["storage-media"]
+    assert "kinora-media" not in answer.text
 
 
 def test_lists_are_empty_at_first(client):

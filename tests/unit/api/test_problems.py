@@ -10,13 +10,16 @@ from tests.house import house
 
 class BrokenCatalog:
     def check(self) -> None:
+        pass
+
+    def blobs(self, **_: object) -> None:
         raise RuntimeError("an inner detail")
 
 
 def test_what_nobody_expected_is_a_problem_document_that_a_page_elsewhere_can_read(tmp_path):
     with house(tmp_path) as home:
         client = TestClient(create_app(replace(home.services, catalog=BrokenCatalog())))
-        answer = client.get("/readyz", headers={"Origin": "https://elsewhere.example"})
+        answer = client.get("/api/media", headers={"Origin": "https://elsewhere.example", "X-Api-Key": home.api_key})
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert answer.json()["code"] == "internal"
     assert "detail" not in answer.json()["detail"]

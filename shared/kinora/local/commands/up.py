@@ -113,6 +113,7 @@ def _serve(house: House, listener: socket.socket, *, verbose: bool) -> None:
         access_log=verbose,
         timeout_graceful_shutdown=2,
         server_header=False,
+        proxy_headers=False,  # uvicorn would believe any process of this machine; KINORA_TRUSTED_PROXIES says whom to believe
     )
 
     class Server(uvicorn.Server):

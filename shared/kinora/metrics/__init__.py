@@ -1,0 +1,1 @@
+"""What Kinora counts and measures, and where the numbers go."""
