@@ -34,6 +34,7 @@ def _local(settings: Settings) -> Services:
     from kinora.queues.sqlite import SqliteQueues
     from kinora.secrets.files import FileSecrets
     from kinora.storage.filesystem import FilesystemStorage
+    from kinora.webhooks.https import HttpsSender
 
     data = Path(settings.data)
     secrets = FileSecrets(data)
@@ -63,6 +64,8 @@ def _local(settings: Settings) -> Services:
         queues=queues,
         on_demand=None,
         event_bus=event_bus,
+        webhooks=metadata.webhooks,
+        webhook_sender=HttpsSender(),
         secrets=secrets,
         metrics=metrics,
         metrics_reader=metrics,
@@ -79,6 +82,7 @@ def _aws(settings: Settings) -> Services:
     from kinora.queues.sqs import SqsQueues
     from kinora.secrets.secretsmanager import SecretsManager
     from kinora.storage.s3 import S3Storage
+    from kinora.webhooks.https import HttpsSender
 
     storage = S3Storage(settings.scopes, read_ahead=settings.read_ahead)
     metadata = DynamoMetadata(settings)
@@ -96,6 +100,8 @@ def _aws(settings: Settings) -> Services:
         queues=SqsQueues(settings),
         on_demand=_lambda_maker(settings, metadata.leases),
         event_bus=EventBridgeBus(settings.event_bus),
+        webhooks=metadata.webhooks,
+        webhook_sender=HttpsSender(),
         secrets=secrets,
         metrics=EmbeddedMetrics(settings.installation),
         metrics_reader=None,

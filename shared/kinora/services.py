@@ -9,11 +9,13 @@ from kinora.eventbus.base import EventBus
 from kinora.invoking.base import Maker
 from kinora.keywrap.base import KeyWrapping
 from kinora.metadata.base import Catalog, ContentKeys, Jobs, Leases, RateLimits
+from kinora.metadata.base_webhooks import Webhooks
 from kinora.metrics.base import Metrics, MetricsReader
 from kinora.queues.base import Backlog, QueueSender
 from kinora.secrets.base import Secrets
 from kinora.settings import Settings
 from kinora.storage.base import Presigner, Storage
+from kinora.webhooks.base import WebhookSender
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Services:
     queues: QueueSender
     on_demand: Maker | None
     event_bus: EventBus
+    webhooks: Webhooks
+    webhook_sender: WebhookSender
     secrets: Secrets
     metrics: Metrics
     metrics_reader: MetricsReader | None

@@ -111,6 +111,13 @@ def audio_codecs(raw: str) -> tuple[str, ...]:
     return codecs
 
 
+def ports(raw: str) -> tuple[int, ...]:
+    values = tuple(whole(word) for word in words(raw))
+    if not values or any(not 1 <= value <= 65535 for value in values):
+        raise ValueError("must be ports, 1 to 65535")
+    return values
+
+
 def prefix(raw: str) -> str:
     if raw.startswith("/") or (raw and not raw.endswith("/")):
         raise ValueError("must end with / and not start with it")

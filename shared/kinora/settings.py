@@ -23,6 +23,7 @@ from kinora.setting_values import (
     one_of,
     origins,
     picture_formats,
+    ports,
     positive,
     prefix,
     quality,
@@ -94,6 +95,15 @@ class Settings:
     video_function: str = setting(text, "", "Function that makes a segment for a viewer who waits; empty: nobody does.")
     image_function: str = setting(text, "", "Function that makes a picture for a viewer who waits; empty: nobody does.")
     event_bus: str = setting(text, "default", "EventBridge bus that committed events are published to.")
+    webhook_queue: str = setting(text, "webhook", "Queue (URL on AWS) of deliveries to webhooks.")
+    webhook_url: str = setting(text, "", "Address of a webhook that hears of every event; others are added by the API.")
+    webhook_ports: tuple[int, ...] = setting(ports, "443", "Ports that webhooks may use.")
+    webhook_loopback: bool = setting(
+        flag, "false", "Whether webhooks may go to this machine, by http and any port, too; in local mode only."
+    )
+    webhook_key_secret: str = setting(
+        text, "", "Secrets Manager id of the key that webhook secrets follow from; a file below KINORA_DATA locally."
+    )
     api_key_secret: str = setting(text, "", "Secrets Manager id of the API key; a file below KINORA_DATA locally.")
     signing_keys_secret: str = setting(
         text, "", "Secrets Manager id of the URL signing keys; a file below KINORA_DATA locally."
@@ -168,6 +178,8 @@ class Settings:
         if not problems and values["driver"] == "aws":
             needed = ["KINORA_SOURCE_BUCKET", "KINORA_MEDIA_BUCKET", "KINORA_CATALOG_TABLE", "KINORA_JOBS_TABLE"]
             problems += [f"{name}: needed when KINORA_DRIVER is aws" for name in needed if not environ.get(name)]
+        if not problems and values["driver"] == "aws" and values["webhook_loopback"]:
+            problems.append(f"{PREFIX}WEBHOOK_LOOPBACK: only when KINORA_DRIVER is local")
         if problems:
             found = "; ".join(sorted(set(problems)))
             raise InvalidSetting(found, public_message=f"Settings: {found}")

@@ -6,6 +6,7 @@ import hashlib
 from typing import Any, Protocol
 
 from kinora.metadata.base import Catalog, ContentKeys, Jobs, Leases, RateLimits
+from kinora.metadata.base_webhooks import Webhooks
 from kinora.model import Blob, ContentKey, Derivative, Event, Job, JobState, Kind, Original
 
 # The names of the tables in the tests of the DynamoDB driver.
@@ -19,6 +20,7 @@ class Metadata(Protocol):
     jobs: Jobs
     content_keys: ContentKeys
     leases: Leases
+    webhooks: Webhooks
     rate_limits: RateLimits
 
 

@@ -39,6 +39,7 @@ from tests.contract.metadata_records import (
 from tests.contract.metadata_sidecars_suite import SidecarsSuite
 from tests.contract.metadata_suite import CatalogSuite
 from tests.contract.rate_limits_suite import NOW, RateLimitsSuite
+from tests.contract.webhooks_suite import WebhooksSuite
 
 ROOT = Path(__file__).parents[2]
 
@@ -117,6 +118,10 @@ class TestJobs(JobsSuite):
 
 
 class TestContentKeys(ContentKeysSuite):
+    pass
+
+
+class TestWebhooks(WebhooksSuite):
     pass
 
 

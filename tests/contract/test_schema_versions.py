@@ -27,6 +27,7 @@ EXPECTED = {
         "metadata_access": "8e4dc571",
         "metadata_blobs": "bcff686c",
         "metadata_content_keys": "b270b463",
+        "metadata_deliveries": "591cf2b3",
         "metadata_derivatives": "1f08d467",
         "metadata_exports": "e5f43440",
         "metadata_jobs": "2a05ddd7",
@@ -37,6 +38,7 @@ EXPECTED = {
         "metadata_references": "548faa25",
         "metadata_segments": "9425bf71",
         "metadata_sidecars": "b7f6de7f",
+        "metadata_webhooks": "2316d397",
     },
     ("queue", 1): {
         "queue_messages": "d9f88d40",

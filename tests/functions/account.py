@@ -25,8 +25,8 @@ from tests.functions.targets import InProcess
 from tests.template.stack import FUNCTIONS, properties, text, variables
 
 REGION = "eu-central-1"
-QUEUES = ("ImageQueue", "PrepareQueue", "EncodeQueue")
-SECRETS = ("ApiKeySecret", "SigningKeysSecret")
+QUEUES = ("ImageQueue", "PrepareQueue", "EncodeQueue", "WebhookQueue")
+SECRETS = ("ApiKeySecret", "SigningKeysSecret", "WebhookKeySecret")
 _TRANSACTION = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 _S3 = {
     "HeadObject": "GetObject",
@@ -117,7 +117,7 @@ def _create() -> dict[str, str]:
             key: value for key, value in declared.items() if key not in {"TimeToLiveSpecification", "StreamSpecification"}
         }
         boto3.client("dynamodb").create_table(TableName=f"{name.title()}Table", BillingMode="PAY_PER_REQUEST", **schema)
-    generated = {"ApiKeySecret": "a" * 43, "SigningKeysSecret": "b" * 64}
+    generated = {"ApiKeySecret": "a" * 43, "SigningKeysSecret": "b" * 64, "WebhookKeySecret": "c" * 64}
     for name in SECRETS:
         boto3.client("secretsmanager").create_secret(Name=name, SecretString=generated[name])
     return {name: boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in QUEUES}
@@ -140,7 +140,7 @@ def _needs(service: str, operation: str, params: dict[str, Any]) -> Iterator[Nee
                 yield Need(f"dynamodb:{operation}", f"{table}.Arn")
         case "dynamodb", _:
             index = f"arn:{params['TableName']}/index/{params['IndexName']}" if "IndexName" in params else ""
-            leading = params.get("Key", {}).get("pk", {}).get("S", "")
+            leading = (params.get("Key") or params.get("Item") or {}).get("pk", {}).get("S", "")
             if operation == "Query":
                 leading = params["ExpressionAttributeValues"][":0"]["S"]
             yield Need(f"dynamodb:{operation}", index or f"{params['TableName']}.Arn", leading)

@@ -28,6 +28,7 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("sqs-ingest", "Ingest"): NOTHING_FAILED,
     ("sqs-prepare", "Video"): NOTHING_FAILED,
     ("sqs-encode", "Video"): NOTHING_FAILED,
+    ("sqs-webhook", "Notify"): NOTHING_FAILED,
     ("sqs-poison", "Image"): {"batchItemFailures": [{"itemIdentifier": one} for one in POISON]},
     ("sqs-poison", "Video"): {"batchItemFailures": [{"itemIdentifier": one} for one in POISON]},
     ("invoke-segment", "Video"): {"error": {"code": "not-found", "message": "There is nothing here.", "status": 404}},
@@ -35,8 +36,8 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("schedule-sweep", "Sweep"): {"collected": 0, "repaired": 0, "moments": 0, "exports": 0},
 }
 STATUSES = {"http-healthz": 200, "http-stream-master": 404}
-# The sweep asks for no particular event, any worker drops a task whose job is gone, and Ingest lets it lie in the queue.
-INDIFFERENT = {"Sweep", "Image", "Video", "Ingest"}
+# The sweep asks for no particular event, any worker drops a task whose job is gone, and Ingest and Notify let it lie.
+INDIFFERENT = {"Sweep", "Image", "Video", "Ingest", "Notify"}
 
 
 def fixture(name: str) -> Any:

@@ -18,8 +18,8 @@ from tests.functions.targets import ROOT
 from tests.template.stack import FUNCTIONS, properties, statements, text
 
 SOURCE, MEDIA = (text(properties(name)["BucketName"]) for name in ("SourceBucket", "MediaBucket"))
-WORKERS = {"ImageQueue": "Image", "PrepareQueue": "Video", "EncodeQueue": "Video"}
-BY_LAMBDA_ITSELF = {"TakeUpFailures", "Log", "ReceiveTasks", "ReadOutbox", "FindOutbox", "SetAsideFailures"}
+WORKERS = {"ImageQueue": "Image", "PrepareQueue": "Video", "EncodeQueue": "Video", "WebhookQueue": "Notify"}
+BY_LAMBDA_ITSELF = {"TakeUpFailures", "Log", "ReceiveTasks", "ReceiveDeliveries", "ReadOutbox", "FindOutbox", "SetAsideFailures"}
 # What is allowed and not called here: what follows an unclear answer to an upload, taking back what was made
 # for a medium that was removed meanwhile, what encrypted streams need, and deleting the
 # segment rows of a video, which the API does here.
@@ -130,9 +130,22 @@ def live(way: Way) -> None:
     for name in ("broken.jpg", "broken.mp4"):
         way.http("POST", f"/api/jobs/{jobs[name]['id']}/retry")
     way.work()
-    way.aws.invoke("Notify", json.loads((ROOT / "events" / "jobs-stream.json").read_text()))
+    tell(way)
     way.http("POST", "/api/uploads", {"key": "new.jpg"})
     leave(way, {name: one["hash"] for name, one in jobs.items()})
+
+
+def tell(way: Way) -> None:
+    """Events to a webhook that nobody answers, which is then sent to once more and removed."""
+    made = json.loads(way.http("POST", "/api/webhooks", {"url": "https://hooks.invalid/"})["content"])
+    way.aws.invoke("Notify", json.loads((ROOT / "events" / "jobs-stream.json").read_text()))
+    way.work()
+    path = f"/api/webhooks/{made['id']}"
+    (first, *_) = way.json("GET", f"{path}/deliveries")["deliveries"]
+    assert (first["state"], first["attempts"], first["history"][0]["status"]) == ("pending", 1, None)
+    way.http("POST", f"{path}/deliveries/{first['id']}/redeliver")
+    way.http("POST", f"{path}/rotate")
+    way.http("DELETE", path)
 
 
 def leave(way: Way, hashes: dict[str, str]) -> None:

@@ -35,16 +35,18 @@ def test_only_key_serving_and_preparing_functions_read_the_keys_table():
     assert finds["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["hash#*"]}}, "rows without key material"
 
 
-def test_only_the_api_reads_secrets():
-    assert {name for name in FUNCTIONS if may(name, "secretsmanager:GetSecretValue")} == {"Api"}
-    assert may("Api", "secretsmanager:GetSecretValue") == {"ApiKeySecret", "SigningKeysSecret"}
+def test_only_the_api_reads_secrets_and_whoever_signs_webhooks_their_key():
+    assert {name for name in FUNCTIONS if may(name, "secretsmanager:GetSecretValue")} == {"Api", "Notify"}
+    assert may("Api", "secretsmanager:GetSecretValue") == {"ApiKeySecret", "SigningKeysSecret", "WebhookKeySecret"}
+    assert may("Notify", "secretsmanager:GetSecretValue") == {"WebhookKeySecret"}
 
 
 def test_workers_receive_only_from_their_own_queues():
     assert may("Image", "sqs:ReceiveMessage") == {"ImageQueue.Arn"}
     assert may("Video", "sqs:ReceiveMessage") == {"PrepareQueue.Arn", "EncodeQueue.Arn"}
     assert may("Ingest", "sqs:ReceiveMessage") == {"IngestQueue.Arn"}
-    assert {name for name in FUNCTIONS if may(name, "sqs:ReceiveMessage")} == {"Image", "Video", "Ingest"}
+    assert may("Notify", "sqs:ReceiveMessage") == {"WebhookQueue.Arn"}
+    assert {name for name in FUNCTIONS if may(name, "sqs:ReceiveMessage")} == {"Image", "Video", "Ingest", "Notify"}
 
 
 def test_only_the_api_invokes_functions_and_only_those_that_make_something_on_demand():
@@ -63,8 +65,10 @@ def test_workers_delete_no_row_but_their_leases(function):
 def test_only_notify_publishes_and_it_does_little_else():
     assert {name for name in FUNCTIONS if may(name, "events:PutEvents")} == {"Notify"}
     actions = {action for one in statements("Notify") for action in one["Action"]}
-    assert {action.split(":")[0] for action in actions} == {"logs", "dynamodb", "events", "sqs"}
-    assert not may("Notify", "dynamodb:GetItem")
+    assert {action.split(":")[0] for action in actions} == {"logs", "dynamodb", "events", "sqs", "secretsmanager"}
+    (rows,) = [one for one in statements("Notify") if "dynamodb:PutItem" in one["Action"]]
+    assert may("Notify", "dynamodb:GetItem") == {"CatalogTable.Arn"} == set(rows["Resource"])
+    assert rows["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["webhooks", "webhook#*"]}}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

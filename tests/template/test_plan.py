@@ -7,7 +7,9 @@ import pytest
 
 from kinora.local.reading import seconds_of
 from kinora.metadata.dynamodb_tables import TABLES
+from kinora.pipeline.webhook_deliveries import CLAIM_SECONDS
 from kinora.settings import Settings, known_variables
+from kinora.webhooks.https import CONNECT_SECONDS, TOTAL_SECONDS
 from tests.template.stack import FUNCTIONS, ROOT, may, of_type, properties, text, variables, written
 
 WORKERS = {"Image": ["ImageQueue"], "Video": ["PrepareQueue", "EncodeQueue"]}
@@ -42,9 +44,11 @@ def test_no_function_can_start_itself_again_but_for_what_remains_of_an_encode_ta
         reached |= further
     # A prepare task sends encode tasks, and an encode task that runs out of time sends its rest: always less than it got. What
     # Ingest fails to take in Lambda puts into a queue once; from there it is received a limited number of times.
-    assert {name for name, started in reached if name == started} == {"Video", "Ingest"}
+    # A delivery to a webhook waits by sending itself on, for a day.
+    assert {name for name, started in reached if name == started} == {"Video", "Ingest", "Notify"}
     assert ("Video", "PrepareQueue") not in feeds()
-    assert properties("VideoFunction")["RecursiveLoop"] == "Allow", "else Lambda drops what was handed on for the 17th time"
+    for function in ("VideoFunction", "NotifyFunction"):
+        assert properties(function)["RecursiveLoop"] == "Allow", "else Lambda drops what was handed on for the 17th time"
 
 
 def test_filters_of_one_bucket_do_not_overlap():
@@ -107,7 +111,7 @@ def test_queues_wait_long_enough_and_try_as_often_as_the_setting_says(worker, qu
 def test_every_dead_letter_queue_has_an_alarm_and_every_queue_wants_tls():
     queues = of_type("AWS::SQS::Queue")
     dead = {name for name in queues if name.endswith("DeadLetters")}
-    assert dead == {f"{name}DeadLetters" for name in ("Image", "Prepare", "Encode", "Ingest", "Notify")}
+    assert dead == {f"{name}DeadLetters" for name in ("Image", "Prepare", "Encode", "Ingest", "Notify", "Webhook")}
     alarms = of_type("AWS::CloudWatch::Alarm").values()
     assert {text(one["Dimensions"][0]["Value"]).split(".")[0] for one in alarms} == dead
     assert all(one["Threshold"] == 1 and one["TreatMissingData"] == "notBreaching" for one in alarms)
@@ -122,6 +126,14 @@ def test_events_that_keep_failing_are_set_aside():
     assert text(outbox["DestinationConfig"]["OnFailure"]["Destination"]) == "NotifyDeadLetters.Arn"
     assert outbox["MaximumRetryAttempts"] > 0
     assert outbox["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_a_delivery_waits_long_enough_and_ends_among_the_dead_letters():
+    numbers = properties("WebhookQueue")
+    assert numbers["VisibilityTimeout"] >= 6 * properties("NotifyFunction")["Timeout"]
+    assert text(numbers["RedrivePolicy"]["deadLetterTargetArn"]) == "WebhookDeadLetters.Arn"
+    assert properties("NotifyFunction")["Timeout"] > TOTAL_SECONDS + 4 * CONNECT_SECONDS
+    assert properties("NotifyFunction")["Timeout"] < CLAIM_SECONDS < numbers["VisibilityTimeout"]
 
 
 def test_an_upload_outwaits_a_collection_that_was_killed():

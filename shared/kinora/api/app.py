@@ -26,6 +26,7 @@ from kinora.api.stream import stream_router
 from kinora.api.subtitles import subtitles_router
 from kinora.api.tokens import cookie_router, tokens_router
 from kinora.api.uploads import uploads_router
+from kinora.api.webhooks import deliveries_router, webhooks_router
 from kinora.services import Services
 
 _PROBLEM = {"content": {PROBLEM_JSON: {"schema": PROBLEM_SCHEMA}}}
@@ -61,6 +62,8 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(subtitles_router(services, links), dependencies=protected)
     app.include_router(tokens_router(services, access, links), dependencies=protected)
     app.include_router(uploads_router(services, links), dependencies=protected)
+    app.include_router(webhooks_router(services), dependencies=protected)
+    app.include_router(deliveries_router(services), dependencies=protected)
     app.include_router(page_router())
     if services.metrics_reader is not None and services.backlog is not None:
         app.include_router(metrics_router(services.metrics_reader, services.backlog), dependencies=protected)

@@ -136,7 +136,8 @@ class House:
     def _sources(self) -> list[Source]:
         """In the order in which work is taken: what somebody waits for comes first, encoding last."""
         settings = self.services.settings
-        rank = {settings.image_queue: 1, settings.prepare_queue: 2, settings.encode_queue: 3}
+        rank = {settings.image_queue: 1, settings.prepare_queue: 2, settings.webhook_queue: 3, settings.encode_queue: 4}
+        background = {settings.webhook_queue, settings.encode_queue}  # a receiver that hangs holds up encoding, no upload
         specs = {spec.name: spec for spec in self._plan.queues}
         queues: list[Source] = [
             QueueSource(
@@ -144,7 +145,7 @@ class House:
                 self._queues,
                 specs[trigger.queue],
                 workers=self._options.worker_count,
-                background=trigger.queue == settings.encode_queue,
+                background=trigger.queue in background,
             )
             for trigger in sorted(self._plan.queue, key=lambda trigger: rank.get(trigger.queue, 0))
         ]

@@ -11,6 +11,7 @@ from kinora.metadata.dynamodb_jobs_table import JobsTable
 from kinora.metadata.dynamodb_keys import DynamoContentKeys
 from kinora.metadata.dynamodb_leases import DynamoLeases
 from kinora.metadata.dynamodb_limits import DynamoRateLimits
+from kinora.metadata.dynamodb_webhooks import DynamoWebhooks
 from kinora.settings import Settings
 
 CONNECT_SECONDS = 3.0
@@ -29,7 +30,9 @@ class DynamoMetadata:
             connect_timeout_seconds=CONNECT_SECONDS,
             read_timeout_seconds=READ_SECONDS,
         )
-        self.catalog = DynamoCatalog(CatalogTable(connection, settings.catalog_table))
+        catalog = CatalogTable(connection, settings.catalog_table)
+        self.catalog = DynamoCatalog(catalog)
+        self.webhooks = DynamoWebhooks(catalog)
         jobs = JobsTable(connection, settings.jobs_table)
         self.jobs = DynamoJobs(jobs)
         self.leases = DynamoLeases(jobs)

@@ -35,6 +35,7 @@ from kinora.metadata.dynamodb_catalog_rows import (
     sidecar_key,
 )
 from kinora.metadata.dynamodb_rows import Table
+from kinora.metadata.dynamodb_webhook_rows import DeliveryRow, WebhookRow
 from kinora.metadata.exports import export_of
 from kinora.metadata.moments import moment_of
 from kinora.metadata.references import lost
@@ -56,6 +57,8 @@ class CatalogTable:
         self.moments = table.bound(MomentRow)
         self.exports = table.bound(ExportRow)
         self.sidecars = table.bound(SidecarRow)
+        self.webhooks = table.bound(WebhookRow)
+        self.deliveries = table.bound(DeliveryRow)
         self.access = table.bound(AccessRow)
 
     def original(self, key: str) -> Original | None:

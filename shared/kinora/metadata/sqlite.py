@@ -12,6 +12,7 @@ from kinora.metadata.sqlite_leases import SqliteLeases
 from kinora.metadata.sqlite_limits import SCHEMA as LIMITS_SCHEMA
 from kinora.metadata.sqlite_limits import SqliteRateLimits
 from kinora.metadata.sqlite_schema import SCHEMA
+from kinora.metadata.sqlite_webhooks import SqliteWebhooks
 
 
 class SqliteMetadata:
@@ -28,6 +29,7 @@ class SqliteMetadata:
         self.content_keys = SqliteContentKeys(self._database)
         self.leases = SqliteLeases(self._database)
         self.outbox = SqliteOutbox(self._database)
+        self.webhooks = SqliteWebhooks(self._database)
         self._counts = Database(path.with_name(COUNTS_FILE), LIMITS_SCHEMA, durable=False)
         self.rate_limits = SqliteRateLimits(self._counts)
 

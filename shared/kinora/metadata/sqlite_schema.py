@@ -84,6 +84,23 @@ CREATE TABLE IF NOT EXISTS metadata_exports (
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX IF NOT EXISTS metadata_exports_due ON metadata_exports (due_at) WHERE due_at IS NOT NULL;
 
+CREATE TABLE IF NOT EXISTS metadata_webhooks (
+    id TEXT PRIMARY KEY,
+    created_at REAL NOT NULL,
+    document TEXT NOT NULL
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE IF NOT EXISTS metadata_deliveries (
+    webhook TEXT NOT NULL,
+    id TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    expires_at REAL NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (webhook, id)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX IF NOT EXISTS metadata_deliveries_by_age ON metadata_deliveries (webhook, created_at, id);
+CREATE INDEX IF NOT EXISTS metadata_deliveries_expired ON metadata_deliveries (expires_at);
+
 CREATE TABLE IF NOT EXISTS metadata_jobs (
     id TEXT PRIMARY KEY,
     hash TEXT NOT NULL,

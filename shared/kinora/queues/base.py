@@ -15,6 +15,7 @@ class QueueName(StrEnum):
     IMAGE = "image"
     PREPARE = "prepare"
     ENCODE = "encode"
+    WEBHOOK = "webhook"
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ class SqliteQueues:
             QueueName.IMAGE: settings.image_queue,
             QueueName.PREPARE: settings.prepare_queue,
             QueueName.ENCODE: settings.encode_queue,
+            QueueName.WEBHOOK: settings.webhook_queue,
         }
         self._clock = clock
 

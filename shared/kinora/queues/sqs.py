@@ -33,6 +33,7 @@ class SqsQueues:
             QueueName.IMAGE: settings.image_queue,
             QueueName.PREPARE: settings.prepare_queue,
             QueueName.ENCODE: settings.encode_queue,
+            QueueName.WEBHOOK: settings.webhook_queue,
         }
 
     def send(self, queue: QueueName, bodies: Sequence[Mapping[str, object]], *, delay: int = 0) -> None:

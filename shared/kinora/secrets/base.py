@@ -10,6 +10,7 @@ class SecretName(StrEnum):
     API_KEY = "api-key"
     SIGNING_KEYS = "signing-keys"
     KEY_ENCRYPTION_KEYS = "key-encryption-keys"
+    WEBHOOK_KEY = "webhook-key"
 
 
 class Secrets(Protocol):

@@ -88,4 +88,6 @@ def _fresh(name: SecretName) -> str:
         return f"kin_{secrets.token_urlsafe(32)}"
     if name is SecretName.KEY_ENCRYPTION_KEYS:
         return new_kek("v1")
+    if name is SecretName.WEBHOOK_KEY:
+        return secrets.token_urlsafe(32)
     return f"k1:{base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip('=')}"

@@ -26,6 +26,7 @@ class SecretsManager:
             SecretName.API_KEY: settings.api_key_secret,
             SecretName.SIGNING_KEYS: settings.signing_keys_secret,
             SecretName.KEY_ENCRYPTION_KEYS: settings.key_encryption_keys_secret,
+            SecretName.WEBHOOK_KEY: settings.webhook_key_secret,
         }
         self._clock = clock
         self._lock = threading.Lock()

@@ -37,7 +37,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     plan = context.plan()
     options = Options(workers=max(0, arguments.workers))
     with InstanceLock(context.data).acquire(patience=5.0) as lock:
-        for name in (SecretName.SIGNING_KEYS, SecretName.KEY_ENCRYPTION_KEYS):
+        for name in (SecretName.SIGNING_KEYS, SecretName.KEY_ENCRYPTION_KEYS, SecretName.WEBHOOK_KEY):
             FileSecrets(context.data).ensure(name)
         with House(plan, lock, context.data, os.environ, options) as house:
             return 0 if Putting(context, house.services, None).put(arguments.file) else 1

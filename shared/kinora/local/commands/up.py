@@ -47,6 +47,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
         secrets = FileSecrets(context.data)
         api_key, is_new = secrets.ensure(SecretName.API_KEY)
         secrets.ensure(SecretName.SIGNING_KEYS)
+        secrets.ensure(SecretName.WEBHOOK_KEY)
         secrets.ensure(SecretName.KEY_ENCRYPTION_KEYS)
         with listener, House(plan, lock, context.data, os.environ, options) as house:
             url = _url_of(listener)
