@@ -24,7 +24,7 @@ BY_LAMBDA_ITSELF = {"TakeUpFailures", "Log", "ReceiveTasks", "ReceiveDeliveries"
 # for a medium that was removed meanwhile, what encrypted streams need, and deleting the
 # segment rows of a video, which the API does here.
 IDLE = {
-    ("Image", "WriteImages"): {"s3:GetObject", "s3:AbortMultipartUpload", "s3:DeleteObject"},
+    ("Image", "WriteImages"): {"s3:AbortMultipartUpload", "s3:DeleteObject"},
     ("Video", "WriteVideos"): {"s3:AbortMultipartUpload", "s3:DeleteObject"},
     ("Video", "CreateContentKeys"): {f"dynamodb:{one}" for one in ("GetItem", "BatchGetItem", "Query", "PutItem")},
     ("Api", "ChangeOriginals"): {"s3:AbortMultipartUpload"},
@@ -127,6 +127,9 @@ def live(way: Way) -> None:
     }
     assert way.upload("gone.jpg", originals["gone.jpg"]) == ["known"]
     show(way, jobs["a.mp4"]["hash"])
+    for original in ("a.jpg", "a.mp4"):
+        address = f"/img/public/preset:card/uploads/{original}.webp"
+        assert way.http("GET", address)["statusCode"] in {302, 307}, "made for who asks"
     for name in ("broken.jpg", "broken.mp4"):
         way.http("POST", f"/api/jobs/{jobs[name]['id']}/retry")
     way.work()
@@ -179,6 +182,7 @@ def show(way: Way, content_hash: str) -> None:
 @pytest.fixture(scope="module")
 def needs():
     with pytest.MonkeyPatch.context() as monkeypatch, account(monkeypatch) as aws:
+        aws.functions.environments["Api"]["KINORA_IMAGE_PRESETS"] = "public:card=w:40,h:30,fit:cover"
         aws.functions.environments["Sweep"] |= {"KINORA_GRACE_SECONDS": "0", "KINORA_STUCK_SECONDS": "1"}
         live(Way(aws))
         yield aws.needs
