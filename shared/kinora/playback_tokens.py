@@ -71,8 +71,8 @@ def read_token(keyring: Keyring, token: str, content_hash: str, *, now: float) -
     found = _TOKEN.fullmatch(token) if isinstance(token, str) else None
     if found is None:
         raise SignatureInvalid("malformed playback token")
-    verify(keyring, found[1], ROUTE, content_hash, now=now, options=found[2] or "")
-    return PlaybackToken(int(found[1].split(".")[1]), _read(found[2] or ""))
+    expires_at = verify(keyring, found[1], ROUTE, content_hash, now=now, options=found[2] or "")
+    return PlaybackToken(expires_at, _read(found[2] or ""))
 
 
 def network_of(text: str) -> str:

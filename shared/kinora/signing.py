@@ -67,8 +67,8 @@ def sign(keyring: Keyring, route: str, subject: str, *, expires_at: int, options
     return signature
 
 
-def verify(keyring: Keyring, signature: str, route: str, subject: str, *, now: float, options: str = "") -> None:
-    """Accept exactly what `sign` returned for the same arguments, until it expires.
+def verify(keyring: Keyring, signature: str, route: str, subject: str, *, now: float, options: str = "") -> int:
+    """Accept exactly what `sign` returned for the same arguments, until it expires; returns when that is.
 
     Raises SignatureInvalid for anything else, whatever it is, and SignatureExpired for a true signature from
     `expires_at` on. The comparison takes the same time wherever the first difference lies.
@@ -84,8 +84,10 @@ def verify(keyring: Keyring, signature: str, route: str, subject: str, *, now: f
     # Text is compared, not decoded bytes: of all encodings of a MAC only the canonical one is accepted.
     if not hmac.compare_digest(expected, match[3]):
         raise SignatureInvalid("wrong signature")
-    if now >= int(match[2]):
-        raise SignatureExpired(f"expired at {match[2]}")
+    expires_at = int(match[2])
+    if now >= expires_at:
+        raise SignatureExpired(f"expired at {expires_at}")
+    return expires_at
 
 
 def _mac(key: bytes, route: str, kid: str, expires: str, subject: str, options: str) -> str:

@@ -115,10 +115,10 @@ def test_jobs_and_signed_addresses(tmp_path: Path) -> None:
     (job,) = kinora("jobs", "--data", tmp_path, "--json").results
     assert (job["id"], job["state"], job["original"]) == (result["job"], "ready", "uploads/alpha.png")
     assert kinora("jobs", result["job"], "--data", tmp_path, "--json").results == [job]
-    (signed,) = kinora("sign", "uploads/alpha.png", "--seconds", "60", "--data", tmp_path, "--json").results
+    (signed,) = kinora("sign", "original", "uploads/alpha.png", "--seconds", "60", "--data", tmp_path, "--json").results
     assert signed["url"].startswith("/original/k1.")
     assert signed["url"].endswith("/uploads/alpha.png")
-    assert kinora("sign", "uploads/missing.png", "--data", tmp_path).code == 1
+    assert kinora("sign", "original", "uploads/missing.png", "--data", tmp_path).code == 1
 
 
 @pytest.mark.parametrize("name", ["bigbuckbunny.mp4"])

@@ -60,7 +60,7 @@ def test_every_way_in(tmp_path: Path) -> None:
         thumbnail = httpx.get(put.results[0]["urls"]["thumb"])
         assert (thumbnail.status_code, thumbnail.headers["content-type"]) == (200, "image/webp")
         wait_until(all_are_ready(up, up.api_key, 3), 30)
-        signed = kinora("sign", "uploads/by hand.png", "--data", tmp_path)
+        signed = kinora("sign", "original", "uploads/by hand.png", "--data", tmp_path)
         assert httpx.get(signed.out.strip()).content == PHOTO.read_bytes()
         second = kinora("up", "--data", tmp_path, "--port", "0")
         assert second.code == 1

@@ -40,9 +40,10 @@ class Access:
         """The `{sig}` of a URL for `key` and its canonical options, valid for the time of the setting KINORA_URL_SECONDS."""
         return sign(self._keys()[1], route, key, expires_at=self._expiry(), options=options)
 
-    def verify(self, signature: str, route: str, key: str, *, options: str = "") -> None:
-        """Raises SignatureInvalid (403), SignatureExpired (410)."""
-        verify(self._keys()[1], signature, route, key, now=self._services.clock(), options=options)
+    def verify(self, signature: str, route: str, key: str, *, options: str = "") -> int:
+        """For how many seconds, at least one, the signature still holds. Raises SignatureInvalid (403), SignatureExpired (410)."""
+        now = self._services.clock()
+        return max(1, int(verify(self._keys()[1], signature, route, key, now=now, options=options) - now))
 
     def playback_token(self, content_hash: str, *, expires_at: int | None = None, limits: Limits = NO_LIMITS) -> str:
         """Valid until `expires_at`, or for the time of the setting KINORA_URL_SECONDS. Raises InvalidInput."""

@@ -1,4 +1,4 @@
-"""The command line: `kinora up`, `put`, `jobs`, `rm`, `sign`, `plan`, `invoke`. Each command is one module of `commands`.
+"""The command line: `kinora up`, `put`, `jobs`, `rm`, `sign`, `token`, `plan`, `invoke`. Each command is one module of `commands`.
 
 What goes wrong on purpose is one line on standard error and an exit code other than 0.
 """
@@ -25,7 +25,8 @@ COMMANDS = {
     "put": "put files in and wait until they are ready",
     "jobs": "list jobs, or show one",
     "rm": "remove everything derived from a content",
-    "sign": "make a temporary address of an original",
+    "sign": "make a temporary address of an original or a picture",
+    "token": "make a playback token",
     "plan": "show the wiring that template.yaml states",
     "invoke": "run one function with one event",
 }

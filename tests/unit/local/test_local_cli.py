@@ -66,7 +66,7 @@ def test_invoke_refuses_an_event_that_is_no_json(tmp_path: Path) -> None:
     [
         (["jobs"], 1, "There is no Kinora data"),
         (["rm", "0" * 64], 1, "There is no Kinora data"),
-        (["sign", "uploads/a.jpg"], 1, "There is no Kinora data"),
+        (["sign", "original", "uploads/a.jpg"], 1, "There is no Kinora data"),
         (["plan", "--template", "nowhere.yaml"], 1, "nowhere.yaml"),
         (["invoke", "nothing", "-e", "x"], 1, "There is no function 'nothing'"),
         (["put"], 2, "usage"),
