@@ -112,7 +112,8 @@ class _Run:
 def _pictures_from(file: BinaryIO, plan: Plan, video: VideoSource, entry: int) -> Iterator[Iterator[TimedPicture]]:
     with packets_from(file, plan, video, entry) as (stream, packets):
         stream.thread_count = _THREADS.get(video.codec, 1)
-        yield _decode(stream, packets, plan.probe.container)
+        pictures = _decode(stream, packets, plan.probe.container)
+        yield ((pts, picture) for pts, picture in pictures if pts < plan.timeline[-1])  # damaged times lie behind the end
 
 
 def _decode(stream: VideoStream, packets: Iterator[Packet[VideoStream]], demuxer: str) -> Iterator[TimedPicture]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import accumulate, groupby
 from typing import BinaryIO
 
 from av.packet import Packet
@@ -11,6 +12,9 @@ from av.video.stream import VideoStream
 from kinora.media.closed_groups import is_closed
 from kinora.media.container import open_original
 from kinora.media.picture_times import PictureIndex, PictureTime, only_stream, picture_of, picture_pts, readable_packets
+
+_STRAY_SECONDS = 10  # by which a picture is ahead of those behind it, if its time is damaged
+_LONGEST_STRAY = 3  # pictures; more of them mean that the clock itself was set
 
 
 def scan_pictures(file: BinaryIO, demuxer: str, stream_index: int) -> PictureIndex:
@@ -30,7 +34,18 @@ def scan_pictures(file: BinaryIO, demuxer: str, stream_index: int) -> PictureInd
         places = [(entry.timestamp, entry.pos) for entry in stream.index_entries if entry.is_keyframe]
     if groups and is_reordered:
         times = [replace(time, is_keyframe=is_entry) for time, is_entry in zip(times, groups.entries(), strict=True)]
-    return PictureIndex(times, places=tuple(places))
+    limit = round(_STRAY_SECONDS / stream.time_base) if stream.time_base else 0
+    return PictureIndex(_without_strays(times, limit) if limit else times, places=tuple(places))
+
+
+def _without_strays(times: list[PictureTime], limit: int) -> list[PictureTime]:
+    """Leave out single pictures more than `limit` ticks ahead of everything behind them: a turned bit made hours of them."""
+    earliest = list(accumulate((time.pts for time in reversed(times)), min))[::-1]
+    kept: list[PictureTime] = []
+    for is_stray, run in groupby(zip(times, earliest, strict=True), lambda pair: pair[0].pts - pair[1] > limit):
+        found = [time for time, _ in run]
+        kept += found if not is_stray or len(found) > _LONGEST_STRAY else []
+    return kept
 
 
 class _Groups:

@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 from fractions import Fraction
 
+import av
 import pytest
 
 from kinora.media import kept_index_matroska, segment
@@ -17,6 +18,7 @@ from kinora.media.planning import make_plan
 from kinora.media.probe import probe
 from kinora.media.timeline import cut_timeline
 from tests.unit.media import clips
+from tests.unit.media.fragments import read_segment
 from tests.unit.media.long_clips import long_clip
 
 TICK = Fraction(1, 1000)
@@ -150,3 +152,22 @@ def packed(*kinds: int) -> bytes:
 )
 def test_a_group_counts_as_closed_only_where_that_is_sure(codec, keyframe, following, expected):
     assert is_closed(codec, keyframe, following) is expected
+
+
+def test_one_picture_with_a_damaged_time_makes_no_hours():
+    source = io.BytesIO()
+    with av.open(str(clips.clip("late_start_ts"))) as container, av.open(source, "w", format="mpegts") as damaged:
+        stream = damaged.add_stream_from_template(container.streams.video[0])
+        for n, packet in enumerate(container.demux(container.streams.video[0])):
+            if packet.size:
+                packet.stream = stream
+                packet.pts += 3600 * 90_000 if n == 20 else 0
+                damaged.mux(packet)
+    plan = make_plan(source, "mpegts", "0" * 64, ladder=[64], max_duration=10**6, max_pixels=10**6)
+    with clips.clip("late_start_ts").open("rb") as file:
+        whole = make_plan(file, "mpegts", "0" * 64, ladder=[64], max_duration=10**6, max_pixels=10**6)
+    assert plan.timeline[-1] - plan.timeline[0] == whole.timeline[-1] - whole.timeline[0]
+    made = [read_segment(data) for _, _, data in segment.encode_batch(source, plan, 0, len(plan.timeline) - 1)]
+    shown = sum(len(one.is_sync) for one in made)
+    with clips.clip("late_start_ts").open("rb") as file:
+        assert shown == sum(one.is_shown for one in scan_pictures(file, "mpegts", whole.probe.video.index).pictures) - 1
