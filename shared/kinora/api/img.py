@@ -15,8 +15,9 @@ from kinora.api.serving import IMMUTABLE, PRIVATE, PRIVATE_IMMUTABLE, REVALIDATE
 from kinora.errors import InvalidInput, NotFound, SignatureInvalid
 from kinora.image_grammar import Words, canonical, expand, parse_options
 from kinora.image_options import ANIMATED_TYPES, FORMATS, ImageOptions, processing_hash
-from kinora.model import Blob, Scope
+from kinora.model import Blob, Kind, Scope
 from kinora.object_keys import cached_image_key
+from kinora.pipeline.having_made import note_hit
 from kinora.pipeline.image_requests import have_image, may_be_public, pictured_medium
 from kinora.services import Services
 
@@ -105,10 +106,13 @@ def _cache(words: Words, blob: Blob, *, is_public: bool) -> str:
 def _answer(services: Services, request: Request, blob: Blob, wanted: ImageOptions, cache: str) -> Response:
     tag = processing_hash(blob.hash, wanted)
     if _has_it(request, tag):
+        note_hit(services, "picture" if blob.kind is Kind.IMAGE else "frame")
         return Response(status_code=304, headers={"ETag": f'"{tag}"', "Cache-Control": cache})
     key = cached_image_key(tag, wanted.format)
     try:
-        return send_object(services, request, Scope.MEDIA, key, cache=cache, shown_etag=tag)
+        answer = send_object(services, request, Scope.MEDIA, key, cache=cache, shown_etag=tag)
+        note_hit(services, "picture" if blob.kind is Kind.IMAGE else "frame")
+        return answer
     except NotFound:
         have_image(services, blob, wanted)
         return send_object(services, request, Scope.MEDIA, key, cache=cache, shown_etag=tag)

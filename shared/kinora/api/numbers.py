@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from kinora.api.exposition import MEDIA_TYPE, exposition
 from kinora.metrics.base import MetricsReader
-from kinora.metrics.exposition import MEDIA_TYPE, exposition
 from kinora.queues.base import Backlog
 
 

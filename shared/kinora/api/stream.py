@@ -14,7 +14,7 @@ from kinora.media.hls_choice import has_variants, only_rendition
 from kinora.media.storyboard_layout import rewrite_sheets
 from kinora.model import Scope
 from kinora.object_keys import STORYBOARD_PATH, media_type_of
-from kinora.pipeline.playback import explain_absence, make_missing, read_index, stream_key
+from kinora.pipeline.playback import explain_absence, make_missing, note_stored, read_index, stream_key
 from kinora.services import Services
 
 _NEVER_STORED = "private, no-store"
@@ -49,7 +49,9 @@ def stream_router(services: Services, access: Access) -> APIRouter:
         try:
             if is_index:
                 return send_index(request, content_hash, path, admission)
-            return send_file(request, content_hash, path, admission)
+            answer = send_file(request, content_hash, path, admission)
+            note_stored(services, path)
+            return answer
         except NotFound:
             if request.method == "HEAD":
                 raise explain_absence(services, content_hash, path) from None

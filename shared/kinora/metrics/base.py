@@ -43,10 +43,10 @@ RATE_LIMITED = Metric("rate_limited_requests", Unit.COUNT, "Requests refused by 
 CACHE = Metric(
     "cache_lookups", Unit.COUNT, "Things asked for that were there (hit) or had to be made (miss).", ("cache", "result")
 )
-ON_DEMAND = Metric("on_demand", Unit.COUNT, "Things made while somebody waited.", ("cache", "result"))
-TASKS = Metric("tasks", Unit.COUNT, "Queue messages performed.", ("task", "outcome"))
-TASK_SECONDS = Metric("task", Unit.SECONDS, "Time that a queue message took.", ("task",), _LONG_SECONDS)
-TASK_CPU_SECONDS = Metric("task_cpu", Unit.SECONDS, "Processor time of queue messages: what encoding costs.", ("task",))
+ON_DEMAND = Metric("on_demand", Unit.COUNT, "Things that somebody waited for: made, pending or failed.", ("cache", "result"))
+TASKS = Metric("tasks", Unit.COUNT, "Queue messages and requests performed.", ("task", "outcome"))
+TASK_SECONDS = Metric("task", Unit.SECONDS, "Time that they took.", ("task",), _LONG_SECONDS)
+TASK_CPU_SECONDS = Metric("task_cpu", Unit.SECONDS, "Processor time that they took: what encoding costs.", ("task",))
 JOBS = Metric("jobs", Unit.COUNT, "Jobs that became playable or came to an end.", ("kind", "state"))
 
 METRICS = (

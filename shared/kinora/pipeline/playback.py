@@ -9,7 +9,7 @@ from kinora.invoking.base import segment_request
 from kinora.model import Scope, Stage, StageName, StageState
 from kinora.object_keys import STORYBOARD_PATH, is_hash, video_key
 from kinora.pipeline.exports import newest_job
-from kinora.pipeline.having_made import have_made
+from kinora.pipeline.having_made import have_made, note_hit
 from kinora.pipeline.plans import is_planned, load_plan
 from kinora.pipeline.segments import is_stored
 from kinora.services import Services
@@ -53,6 +53,12 @@ def make_missing(services: Services, content_hash: str, path: str) -> None:
     if wanted is None or services.on_demand is None:
         raise Pending(f"{path} is planned")
     have_made(services, segment_request(content_hash, *wanted), lambda: is_stored(services, content_hash, *wanted))
+
+
+def note_stored(services: Services, path: str) -> None:
+    """A file that would have been made if it had not been there: a hit of the cache that the media scope is."""
+    if path.endswith((".m4s", "/init.mp4")):
+        note_hit(services, "segment")
 
 
 def explain_absence(services: Services, content_hash: str, path: str) -> NotFound | Pending:

@@ -11,6 +11,7 @@ from importlib import import_module
 from kinora.errors import KinoraError
 from kinora.invoking.base import Request, answer_failed, answer_made
 from kinora.observability import logger
+from kinora.pipeline.measuring import measured
 from kinora.services import Services
 
 _MAKERS = {
@@ -29,7 +30,10 @@ def answer_request(services: Services, event: Request) -> dict[str, object]:
     module, name = _MAKERS[str(event["task"])].split(":")
     make: Callable[[Services, Request], bool] = getattr(import_module(module), name)
     try:
-        return answer_made(make(services, event))
+        with measured(services, str(event["task"])) as ending:
+            answer = answer_made(make(services, event))
+            ending.outcome = "done"
+            return answer
     except KinoraError as error:
         logger.warning("not made on demand", extra={"event": event, "code": error.code, "reason": str(error)})
         return answer_failed(error)

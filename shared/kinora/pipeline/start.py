@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from kinora.errors import InvalidInput, OriginalGone
+from kinora.metrics.base import JOBS
 from kinora.model import Failure, Job, JobState, Kind, Stage, StageState
 from kinora.pipeline.work import announcement, job_id, new_job, update
 from kinora.queues.base import QueueName
@@ -42,7 +43,8 @@ def refuse(services: Services, key: str, content_hash: str, state: str, failure:
     job = new_job(services, content_hash, Kind.OTHER, key)
     identity = content_hash if content_hash == job.hash and len(content_hash) == 64 else _digest(key, state)
     refused = replace(job, id=job_id(identity, job.recipe), state=JobState.FAILED, error=failure, stages={})
-    services.jobs.create(refused, [announcement(refused)])
+    if services.jobs.create(refused, [announcement(refused)])[1]:
+        services.metrics.record({JOBS: 1}, kind=refused.kind.value, state=refused.state.value)
 
 
 def _digest(*parts: str) -> str:

@@ -14,6 +14,7 @@ from kinora.events import QueueRecord
 from kinora.model import Failure, Job, JobState, StageName
 from kinora.observability import logger
 from kinora.pipeline.export_states import fail_exports
+from kinora.pipeline.measuring import measured
 from kinora.pipeline.moments import fail_export
 from kinora.pipeline.requests import answer_request, is_request
 from kinora.pipeline.side_stages import SIDE_STAGES, fail_side_stage
@@ -74,15 +75,24 @@ def run_batch(services: Services, event: Mapping[str, object], remaining: Remain
 
 def run_task(services: Services, record: QueueRecord, remaining: Remaining) -> None:
     """Perform one message. Raises what SQS should answer with another delivery (or, at the end, the dead-letter queue)."""
+    name = str(record.body.get("task"))
+    with measured(services, name if name in _TASKS else "unknown") as ending:
+        if record.receive_count >= services.settings.max_attempts:
+            ending.outcome = "given-up"  # unless it succeeds
+        ending.outcome = _run_task(services, record, remaining)
+
+
+def _run_task(services: Services, record: QueueRecord, remaining: Remaining) -> str:
+    """As `run_task`; returns how it ended."""
     task = record.body
     try:
         job = services.jobs.get(str(task.get("job")))
     except NotFound:
         logger.info("task dropped: its job is gone", extra={"task": task})
-        return
+        return "dropped"
     if _is_premature(job, task):
         logger.info("task dropped: its job has begun anew and will send it again", extra={"task": task})
-        return
+        return "dropped"
     if record.receive_count > services.settings.max_attempts:  # every attempt was killed before it could say why
         _give_up(services, job, task, _EXHAUSTED)
         raise KinoraError(f"task exhausted: {task}")
@@ -93,12 +103,13 @@ def run_task(services: Services, record: QueueRecord, remaining: Remaining) -> N
         if not error.retryable:
             logger.warning("task failed", extra={"task": task, "code": error.code, "reason": str(error)})
             _give_up(services, job, task, failure_of(error))
-            return
+            return "failed"
         _note_attempt(services, record, job, error)
         raise
     except Exception as error:
         _note_attempt(services, record, job, error)
         raise
+    return "done"
 
 
 def _performer(task: Mapping[str, object]) -> Perform:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from kinora.errors import KinoraError, NotFound, StaleState
+from kinora.metrics.base import JOBS
 from kinora.model import Event, Failure, Job, JobState, Kind, Stage, StageName, StageState
 from kinora.pipeline.finish import publish_measured
 from kinora.services import Services
@@ -79,9 +80,12 @@ def update(services: Services, identifier: str, change: Callable[[Job], Job | No
         if changed.state is JobState.PLAYABLE and job.playable_at is not None:
             announced = False  # a retry of what could be played before
         try:
-            return services.jobs.change(changed, [announcement(changed)] if announced else [])
+            stored = services.jobs.change(changed, [announcement(changed)] if announced else [])
         except StaleState:
             continue
+        if announced:
+            services.metrics.record({JOBS: 1}, kind=stored.kind.value, state=stored.state.value)
+        return stored
     raise StaleState(f"job {identifier} is too contended")
 
 
