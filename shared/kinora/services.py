@@ -15,12 +15,13 @@ from kinora.queues.base import Backlog, QueueSender
 from kinora.secrets.base import Secrets
 from kinora.settings import Settings
 from kinora.storage.base import Presigner, Storage
+from kinora.storage.multipart import MultipartUploads, PartPresigner
 from kinora.webhooks.base import WebhookSender
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`presigner` is None where clients cannot reach the backend (local mode): bytes then come from the API itself.
+    """`presigner` and `part_presigner` are None where clients cannot reach the backend (local mode): bytes then come from the API itself.
 
     `on_demand` is None where nobody makes anything on demand: segments are then pending until they are encoded in the background.
     `metrics_reader` and `backlog` are None where others show the numbers (CloudWatch on AWS).
@@ -30,6 +31,8 @@ class Services:
     settings: Settings
     storage: Storage
     presigner: Presigner | None
+    multipart: MultipartUploads
+    part_presigner: PartPresigner | None
     catalog: Catalog
     jobs: Jobs
     content_keys: ContentKeys

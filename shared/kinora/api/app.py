@@ -25,6 +25,8 @@ from kinora.api.signed import signed_router
 from kinora.api.stream import stream_router
 from kinora.api.subtitles import subtitles_router
 from kinora.api.tokens import cookie_router, tokens_router
+from kinora.api.upload_bodies import bodies_router
+from kinora.api.upload_parts import folder_of_api, folder_of_grant, parts_router
 from kinora.api.uploads import uploads_router
 from kinora.api.webhooks import deliveries_router, webhooks_router
 from kinora.services import Services
@@ -61,7 +63,13 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(exports_router(services, links), dependencies=protected)
     app.include_router(subtitles_router(services, links), dependencies=protected)
     app.include_router(tokens_router(services, access, links), dependencies=protected)
-    app.include_router(uploads_router(services, links), dependencies=protected)
+    app.include_router(uploads_router(services, links, access), dependencies=protected)
+    app.include_router(
+        parts_router(services, links, "/api/uploads/s3", folder_of_api(services)), dependencies=protected
+    )
+    app.include_router(parts_router(services, links, "/grant/{signature}/{folder:path}/s3", folder_of_grant(access)))
+    if services.part_presigner is None:
+        app.include_router(bodies_router(services, access))
     app.include_router(webhooks_router(services), dependencies=protected)
     app.include_router(deliveries_router(services), dependencies=protected)
     app.include_router(page_router())

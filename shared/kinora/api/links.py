@@ -55,3 +55,13 @@ class Links:
 
     def upload(self, key: str) -> str:
         return f"{self._base}/api/uploads/{quote(key)}"
+
+    def upload_form(self, key: str) -> str:
+        return f"{self._base}/upload/{self._access.sign('upload-form', key)}/form/{quote(key)}"
+
+    def upload_part(self, key: str, upload: str, number: int, sha256: str | None) -> str:
+        signature = self._access.sign("upload-part", key, options=f"{upload}/{number}/{sha256 or ''}")
+        return f"{self._base}/upload/{signature}/part/{number}/{quote(upload, safe='')}/{quote(key)}"
+
+    def grant(self, signature: str, folder: str) -> str:
+        return f"{self._base}/grant/{signature}/{quote(folder)}"

@@ -30,6 +30,8 @@ from kinora.setting_values import RateLimit
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 _PREFIXES = {
     "/api/uploads": "uploads",
+    "/grant/": "uploads",
+    "/upload/": "uploads",
     "/api/": "api",
     "/keys/": "keys",
     "/stream/": "stream",

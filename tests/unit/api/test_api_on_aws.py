@@ -95,3 +95,33 @@ def test_readiness_asks_the_real_dependencies(client):
 def test_lists_are_empty_at_first(client):
     assert client.get("/api/media", headers=KEY).json() == {"media": [], "cursor": None}
     assert client.get("/api/jobs", headers=KEY).json() == {"jobs": [], "cursor": None}
+
+
+def test_parts_and_forms_go_to_s3_itself(client):
+    api = "/api/uploads/s3"
+    started = client.post(f"{api}/multipart", json={"filename": "film.mov", "checksums": True}, headers=KEY).json()
+    key, upload = started["key"], started["uploadId"]
+    digest = "ab" * 32
+    target = client.get(f"{api}/multipart/{upload}/2", params={"key": key, "sha256": digest}, headers=KEY).json()
+    query = parse_qs(urlsplit(target["url"]).query)
+    assert urlsplit(target["url"]).hostname.startswith("kinora-source.")
+    assert (query["partNumber"], query["uploadId"]) == (["2"], [upload])
+    assert list(target["headers"]) == ["x-amz-checksum-sha256"]
+    boto3.client("s3").upload_part(Bucket="kinora-source", Key=key, UploadId=upload, PartNumber=2, Body=b"x")
+    parts = client.get(f"{api}/multipart/{upload}", params={"key": key}, headers=KEY).json()
+    done = client.post(f"{api}/multipart/{upload}/complete", params={"key": key}, json={"parts": parts}, headers=KEY)
+    assert (done.json()["key"], done.json()["size"]) == (key, 1)
+    form = client.get(f"{api}/params", params={"filename": "cat.jpg"}, headers=KEY).json()
+    assert form["fields"]["key"].startswith("uploads/cat-")
+    assert {"policy", "x-amz-signature"} <= set(form["fields"])
+    assert client.post("/upload/x/form/uploads/cat.jpg", files={"file": b"x"}).status_code == 404
+
+
+def test_a_declared_checksum_is_bound_to_the_address(client):
+    digest = "ab" * 32
+    target = client.post("/api/uploads", json={"key": "a.mov", "sha256": digest}, headers=KEY).json()
+    assert parse_qs(urlsplit(target["url"]).query)["X-Amz-SignedHeaders"] == ["host;x-amz-checksum-sha256"]
+    assert set(target["headers"]) == {"If-None-Match", "x-amz-checksum-sha256"}
+    declared = KEY | {"x-amz-checksum-sha256": target["headers"]["x-amz-checksum-sha256"]}
+    answer = client.put("/api/uploads/a.mov", headers=declared)
+    assert "x-amz-checksum-sha256" in answer.headers["location"]
