@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kinora.eventbus.base import EventBus
+from kinora.eventbus.base import EventBus, EventFeed
 from kinora.invoking.base import Maker
 from kinora.keywrap.base import KeyWrapping
 from kinora.metadata.base import Catalog, ContentKeys, Jobs, Leases, RateLimits
@@ -25,6 +25,7 @@ class Services:
 
     `on_demand` is None where nobody makes anything on demand: segments are then pending until they are encoded in the background.
     `metrics_reader` and `backlog` are None where others show the numbers (CloudWatch on AWS).
+    `event_feed` is None where others deliver events (EventBridge on AWS).
     `clock` returns seconds since the Unix epoch; `close` releases what the drivers hold.
     """
 
@@ -42,6 +43,7 @@ class Services:
     queues: QueueSender
     on_demand: Maker | None
     event_bus: EventBus
+    event_feed: EventFeed | None
     webhooks: Webhooks
     webhook_sender: WebhookSender
     secrets: Secrets

@@ -95,6 +95,7 @@ class Settings:
     video_function: str = setting(text, "", "Function that makes a segment for a viewer who waits; empty: nobody does.")
     image_function: str = setting(text, "", "Function that makes a picture for a viewer who waits; empty: nobody does.")
     event_bus: str = setting(text, "default", "EventBridge bus that committed events are published to.")
+    event_listeners: int = setting(positive, "20", "How many may listen to /api/events at once.")
     webhook_queue: str = setting(text, "webhook", "Queue (URL on AWS) of deliveries to webhooks.")
     webhook_url: str = setting(text, "", "Address of a webhook that hears of every event; others are added by the API.")
     webhook_ports: tuple[int, ...] = setting(ports, "443", "Ports that webhooks may use.")

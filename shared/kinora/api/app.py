@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from kinora import __version__
 from kinora.api.access import Access, needs_api_key
 from kinora.api.crops import crops_router
+from kinora.api.events import Listeners, events_router
 from kinora.api.exports import exports_router
 from kinora.api.headers import BehindProxies, SafeHeaders, allow_origins
 from kinora.api.health import health_router
@@ -72,6 +73,8 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(bodies_router(services, access))
     app.include_router(webhooks_router(services), dependencies=protected)
     app.include_router(deliveries_router(services), dependencies=protected)
+    app.state.listeners = Listeners(services.settings.event_listeners)
+    app.include_router(events_router(services, app.state.listeners), dependencies=protected)
     app.include_router(page_router())
     if services.metrics_reader is not None and services.backlog is not None:
         app.include_router(metrics_router(services.metrics_reader, services.backlog), dependencies=protected)

@@ -32,7 +32,7 @@ CREATE INDEX IF NOT EXISTS bus_events_by_age ON bus_events (published_at);
 
 
 class SqliteEventBus:
-    """EventBus on one SQLite file. `clock` returns seconds since the Unix epoch."""
+    """EventBus and EventFeed on one SQLite file. `clock` returns seconds since the Unix epoch."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         self._database = Database(path, _SCHEMA)
@@ -58,6 +58,12 @@ class SqliteEventBus:
                 "SELECT * FROM bus_events WHERE position > ? ORDER BY position LIMIT ?", (position, limit)
             ).fetchall()
         return tuple((row["position"], Event(row["id"], row["type"], row["time"], json.loads(row["data"]))) for row in rows)
+
+    def latest(self) -> int:
+        """As in EventFeed; also after the event has left the feed."""
+        with self._database.read() as connection:
+            row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'bus_events'").fetchone()
+        return 0 if row is None else int(row[0])
 
     def close(self) -> None:
         """Close the connections to the file; a later call opens them again."""

@@ -107,8 +107,9 @@ def _serve(house: House, listener: socket.socket, *, verbose: bool) -> None:
 
     from kinora.api.app import create_app
 
+    app = create_app(house.services)
     config = uvicorn.Config(
-        create_app(house.services),
+        app,
         lifespan="off",
         log_level="info" if verbose else "warning",
         access_log=verbose,
@@ -120,6 +121,7 @@ def _serve(house: House, listener: socket.socket, *, verbose: bool) -> None:
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             threading.Thread(target=house.stop_on_demand).start()  # whoever waits for a segment would hold up the end
+            app.state.listeners.close()
             super().handle_exit(sig, frame)
 
     server = Server(config)
