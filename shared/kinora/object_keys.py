@@ -87,6 +87,15 @@ def video_key(content_hash: str, path: str) -> str:
     return video_folder(content_hash) + path
 
 
+def revision_path(revision: int, path: str) -> str:
+    """`path` of a track's file in a revision of the stream; the clear one, 0, has no folder of its own."""
+    return f"{revision_folder(revision)}{path}"
+
+
+def revision_folder(revision: int) -> str:
+    return f"rev_{revision}/" if revision else ""
+
+
 def segment_path(track: str, n: int) -> str:
     """`track` is `video/{rendition}` or `audio/{track}`, as everywhere in Kinora."""
     return f"{track}/seg_{n}.m4s"

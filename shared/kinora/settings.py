@@ -146,6 +146,9 @@ class Settings:
     stuck_seconds: int = setting(positive, "3600", "After this time without progress the sweep sends a job's tasks again.")
 
     stream_access: str = setting(one_of("public", "token"), "public", "Whether /stream needs a playback token.")
+    encrypt: str = setting(
+        one_of("none", "all"), "none", "Whether every video and audio is encrypted, or those that ask for it."
+    )
     cors_origins: tuple[str, ...] = setting(origins, "*", "Origins that browsers may call from.")
     rate_limits: Mapping[str, RateLimit] = setting(
         rate_limits, "keys=120/60", "Requests of one client in seconds by class of routes; 0: no limit. A class left out keeps its default."

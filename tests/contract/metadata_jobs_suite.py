@@ -292,6 +292,14 @@ class ContentKeysSuite:
             keys.rewrap(content_key("none"), "kek-1")
         assert keys.get("k1") == rewrapped
 
+    def test_all_keys_of_all_hashes(self, metadata: Metadata) -> None:
+        keys = metadata.content_keys
+        assert list(keys.all()) == []
+        made = [content_key(f"k{n:04}", content=f"{n % 7}", revision=n + 1) for n in range(105)]
+        for key in made:
+            keys.create(key)
+        assert sorted(keys.all(), key=lambda key: key.key_id) == made
+
     def test_delete_counts_the_keys_of_a_hash(self, metadata: Metadata) -> None:
         keys = metadata.content_keys
         for revision in range(1, 4):

@@ -19,6 +19,9 @@ class Store:
     def __init__(self, text: str | None) -> None:
         self.text = text
 
+    def forget(self, name):
+        """Nothing is kept."""
+
     def get(self, name):
         if self.text is None:
             raise NotFound(name)

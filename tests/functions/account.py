@@ -26,7 +26,7 @@ from tests.template.stack import FUNCTIONS, properties, text, variables
 
 REGION = "eu-central-1"
 QUEUES = ("ImageQueue", "PrepareQueue", "EncodeQueue", "WebhookQueue")
-SECRETS = ("ApiKeySecret", "SigningKeysSecret", "WebhookKeySecret")
+SECRETS = ("ApiKeySecret", "SigningKeysSecret", "WebhookKeySecret", "KeyEncryptionKeysSecret")
 _TRANSACTION = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 _S3 = {
     "HeadObject": "GetObject",
@@ -118,7 +118,7 @@ def _create() -> dict[str, str]:
             key: value for key, value in declared.items() if key not in {"TimeToLiveSpecification", "StreamSpecification"}
         }
         boto3.client("dynamodb").create_table(TableName=f"{name.title()}Table", BillingMode="PAY_PER_REQUEST", **schema)
-    generated = {"ApiKeySecret": "a" * 43, "SigningKeysSecret": "b" * 64, "WebhookKeySecret": "c" * 64}
+    generated = {"ApiKeySecret": "a" * 43, "SigningKeysSecret": "b" * 64, "WebhookKeySecret": "c" * 64, "KeyEncryptionKeysSecret": "d" * 43}
     for name in SECRETS:
         boto3.client("secretsmanager").create_secret(Name=name, SecretString=generated[name])
     return {name: boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in QUEUES}

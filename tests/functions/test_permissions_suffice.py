@@ -21,13 +21,12 @@ SOURCE, MEDIA = (text(properties(name)["BucketName"]) for name in ("SourceBucket
 WORKERS = {"ImageQueue": "Image", "PrepareQueue": "Video", "EncodeQueue": "Video", "WebhookQueue": "Notify"}
 BY_LAMBDA_ITSELF = {"TakeUpFailures", "Log", "ReceiveTasks", "ReceiveDeliveries", "ReadOutbox", "FindOutbox", "SetAsideFailures"}
 # What is allowed and not called here: what follows an unclear answer to an upload, taking back what was made
-# for a medium that was removed meanwhile, what encrypted streams need, and deleting the
-# segment rows of a video, which the API does here.
+# for a medium that was removed meanwhile, what an upload needs that is known and shall be encrypted,
+# and deleting the segment rows of a video, which the API does here.
 IDLE = {
     ("Image", "WriteImages"): {"s3:AbortMultipartUpload", "s3:DeleteObject"},
     ("Video", "WriteVideos"): {"s3:AbortMultipartUpload", "s3:DeleteObject"},
-    ("Video", "CreateContentKeys"): {f"dynamodb:{one}" for one in ("GetItem", "BatchGetItem", "Query", "PutItem")},
-    ("Api", "ServeContentKeys"): {"dynamodb:GetItem", "dynamodb:BatchGetItem"},
+    ("Ingest", "SendEncryption"): {"sqs:SendMessage"},
     ("Sweep", "ChangeJobs"): {"dynamodb:BatchWriteItem"},
 }
 
@@ -169,7 +168,7 @@ def tell(way: Way) -> None:
 
 
 def leave(way: Way, hashes: dict[str, str]) -> None:
-    way.aws.add_content_keys(hashes["a.jpg"], hashes["a.mp4"])
+    way.aws.add_content_keys(hashes["a.jpg"])
     for name in ("a.mp4", "broken.mp4", "lost.mp4"):
         assert way.json("DELETE", f"/api/media/{hashes[name]}?originals=true")["complete"]
     for name in ("a.jpg", "unwanted.jpg"):
@@ -188,12 +187,16 @@ def show(way: Way, content_hash: str) -> None:
     moment = {"name": "start", "start": 0, "end": 1}
     way.http("POST", f"/api/media/{content_hash}/moments", moment)
     way.work()
-    playlist = way.http("GET", f"/stream/{content_hash}/master.m3u8")["content"].decode()
+    way.json("PUT", f"/api/media/{content_hash}/encryption")
+    token = way.json("POST", f"/api/media/{content_hash}/tokens")["token"]
+    playlist = way.http("GET", f"/stream/{content_hash}/master.m3u8?token={token}")["content"].decode()
     media = next(line for line in playlist.splitlines() if line and not line.startswith("#"))
     segment = f"{media.rsplit('/', 1)[0]}/seg_0.m4s"
-    assert way.http("GET", f"/stream/{content_hash}/{segment}")["statusCode"] in {302, 307}
+    assert way.http("GET", f"/stream/{content_hash}/{segment}?token={token}")["statusCode"] in {302, 307}
     boto3.client("s3").delete_object(Bucket=MEDIA, Key=f"videos/{content_hash[:2]}/{content_hash}/{segment}")
-    assert way.http("GET", f"/stream/{content_hash}/{segment}")["statusCode"] in {302, 307}, "made for who asks"
+    assert way.http("GET", f"/stream/{content_hash}/{segment}?token={token}")["statusCode"] in {302, 307}, "made for who asks"
+    (revision,) = way.json("GET", f"/api/media/{content_hash}/encryption")["revisions"]
+    assert len(way.http("GET", f"/keys/{revision['key_id']}?token={token}")["content"]) == 16
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +204,7 @@ def needs():
     with pytest.MonkeyPatch.context() as monkeypatch, account(monkeypatch) as aws:
         aws.functions.environments["Api"]["KINORA_IMAGE_PRESETS"] = "public:card=w:40,h:30,fit:cover"
         aws.functions.environments["Sweep"] |= {"KINORA_GRACE_SECONDS": "0", "KINORA_STUCK_SECONDS": "1"}
+        aws.functions.environments["Ingest"]["KINORA_ENCRYPT"] = "all"
         live(Way(aws))
         yield aws.needs
 

@@ -35,10 +35,12 @@ def test_only_key_serving_and_preparing_functions_read_the_keys_table():
     assert finds["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["hash#*"]}}, "rows without key material"
 
 
-def test_only_the_api_reads_secrets_and_whoever_signs_webhooks_their_key():
-    assert {name for name in FUNCTIONS if may(name, "secretsmanager:GetSecretValue")} == {"Api", "Notify"}
-    assert may("Api", "secretsmanager:GetSecretValue") == {"ApiKeySecret", "SigningKeysSecret", "WebhookKeySecret"}
+def test_each_secret_is_read_by_those_who_need_it():
+    assert {name for name in FUNCTIONS if may(name, "secretsmanager:GetSecretValue")} == {"Api", "Notify", "Video"}
+    everything = {"ApiKeySecret", "SigningKeysSecret", "WebhookKeySecret", "KeyEncryptionKeysSecret"}
+    assert may("Api", "secretsmanager:GetSecretValue") == everything
     assert may("Notify", "secretsmanager:GetSecretValue") == {"WebhookKeySecret"}
+    assert may("Video", "secretsmanager:GetSecretValue") == {"KeyEncryptionKeysSecret"}
 
 
 def test_workers_receive_only_from_their_own_queues():

@@ -8,11 +8,13 @@ from kinora import __version__
 from kinora.api.access import Access, needs_api_key
 from kinora.api.crops import crops_router
 from kinora.api.events import Listeners, events_router
+from kinora.api.encryption import encryption_router
 from kinora.api.exports import exports_router
 from kinora.api.headers import BehindProxies, SafeHeaders, allow_origins
 from kinora.api.health import health_router
 from kinora.api.img import img_router
 from kinora.api.jobs import jobs_router
+from kinora.api.keys import keys_router
 from kinora.api.limits import AnswerLimits
 from kinora.api.links import Links
 from kinora.api.measured import Measured
@@ -54,6 +56,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(health_router(services))
     app.include_router(stream_router(services, access))
     app.include_router(cookie_router(access))
+    app.include_router(keys_router(services, access))
     app.include_router(signed_router(services, access))
     app.include_router(img_router(services, access))
     protected = needs_api_key(access)
@@ -63,6 +66,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(crops_router(services, links), dependencies=protected)
     app.include_router(exports_router(services, links), dependencies=protected)
     app.include_router(subtitles_router(services, links), dependencies=protected)
+    app.include_router(encryption_router(services), dependencies=protected)
     app.include_router(tokens_router(services, access, links), dependencies=protected)
     app.include_router(uploads_router(services, links, access), dependencies=protected)
     app.include_router(

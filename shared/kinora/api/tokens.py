@@ -17,6 +17,7 @@ from kinora.api.playback import BETWEEN_TOKENS, MOST_TOKENS, TOKEN_COOKIE
 from kinora.errors import InvalidInput, NotFound, Unauthorized
 from kinora.model import BlobState, MediaAccess
 from kinora.pipeline.plans import load_plan
+from kinora.pipeline.revisions import revisions_of
 from kinora.playback_tokens import Limits, network_of
 from kinora.services import Services
 
@@ -71,6 +72,8 @@ def tokens_router(services: Services, access: Access, links: Links) -> APIRouter
 
     @router.put("/access", summary="Let everybody play a medium, or only who has a token")
     def put_access(content_hash: Hash, change: AccessChange) -> AccessView:
+        if change.access != "token" and revisions_of(services, content_hash).newest:
+            raise InvalidInput(public_message="What is encrypted stays private.", code="encrypted")
         services.catalog.set_access(content_hash, None if change.access == "default" else MediaAccess(change.access))
         links.forget_access(content_hash)
         return view_access(content_hash)

@@ -10,7 +10,7 @@ from kinora.secrets.base import SecretName, Secrets
 
 
 class RingWrapping:
-    """Implements `keywrap.base.KeyWrapping`. The ring is read each time, as fresh as `secrets` keeps it."""
+    """Implements `keywrap.base.KeyWrapping`. The ring is read each time, as fresh as `store` keeps it."""
 
     def __init__(self, store: Secrets) -> None:
         self._store = store
@@ -19,7 +19,11 @@ class RingWrapping:
         return wrap(self._ring(), plain, identity, secrets.token_bytes(NONCE_BYTES))
 
     def unwrap(self, wrapped: Wrapped, identity: KeyIdentity) -> bytes:
-        return unwrap(self._ring(), wrapped, identity)
+        ring = self._ring()
+        if wrapped.kek_version not in ring.keys:  # it may be newer than what is kept here
+            self._store.forget(SecretName.KEY_ENCRYPTION_KEYS)
+            ring = self._ring()
+        return unwrap(ring, wrapped, identity)
 
     def current_version(self) -> str:
         return self._ring().current

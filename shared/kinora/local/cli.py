@@ -1,4 +1,4 @@
-"""The command line: `kinora up`, `put`, `jobs`, `rm`, `sign`, `token`, `plan`, `invoke`. Each command is one module of `commands`.
+"""The command line: `kinora up`, `put`, `jobs`, `rm`, `sign`, `token`, `keys`, `plan`, `invoke`. Each is a module of `commands`.
 
 What goes wrong on purpose is one line on standard error and an exit code other than 0.
 """
@@ -27,6 +27,7 @@ COMMANDS = {
     "rm": "remove everything derived from a content",
     "sign": "make a temporary address of an original or a picture",
     "token": "make a playback token",
+    "keys": "list or replace the keys that wrap content keys",
     "plan": "show the wiring that template.yaml states",
     "invoke": "run one function with one event",
 }

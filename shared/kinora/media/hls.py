@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import floor
 
+from kinora.content_keys import segment_iv
 from kinora.errors import InvalidInput
 from kinora.media.hls_groups import SUBTITLES, Group, audio_groups, subtitle_media
 from kinora.media.hls_text import quoted, tag
@@ -22,11 +23,16 @@ _COPIED_START_RATE = 8_000_000  # the same, for what need not be encoded, while 
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]*)')
 _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 _NOTHING = Measured()
+_OF_TRACK = re.compile(r'(?:^|(?<=URI="))(?=(?:video|audio)/)', re.MULTILINE)  # no other attribute can hold a quote
+_KEYS = "../../../../../keys/"  # from /stream/{hash}/rev_1/video/{rendition}/
 _QUERY = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]+")  # RFC 3986 §3.4
 
 
-def media_playlist(plan: Plan, track: str) -> str:
+def media_playlist(plan: Plan, track: str, key_id: str | None = None) -> str:
     """The media playlist of `track` (`video/r720_h264`, `audio/und_aac_2ch`); raises KeyError if the plan has no such track.
+
+    With `key_id` its segments are encrypted by that content key, each with an initialisation vector of its own; the init
+    segment, which is named before the first key, is clear (RFC 8216 §4.3.2.4).
 
     A segment's place in the playlist is its `tfdt`: the first EXTINF counts from the origin, also where the first picture
     comes a little later, so that a seek finds the same instant in every rendition. Boundaries are rounded to microseconds,
@@ -37,7 +43,8 @@ def media_playlist(plan: Plan, track: str) -> str:
     durations = segment_durations(plan, track)
     lines = _media_head(durations)
     for n, duration in enumerate(durations):
-        lines += [_extinf(duration), f"seg_{n}.m4s"]
+        keys = [_key(key_id, track, n)] if key_id else []
+        lines += [*keys, _extinf(duration), f"seg_{n}.m4s"]
     return _text([*lines, "#EXT-X-ENDLIST"])
 
 
@@ -70,6 +77,11 @@ def _extinf(duration: int) -> str:
     return f"#EXTINF:{duration // 1_000_000}.{duration % 1_000_000:06d},"
 
 
+def _key(key_id: str, track: str, n: int) -> str:
+    iv = f"0x{segment_iv(key_id, track, n).hex().upper()}"
+    return tag("EXT-X-KEY", {"METHOD": "AES-128", "URI": quoted(f"{_KEYS}{key_id}"), "IV": iv})
+
+
 def _subtitle_playlist(plan: Plan) -> str:
     """All texts are one segment, as long as the longest track."""
     tracks = [_boundaries(plan, track) for track in plan.tracks()]
@@ -78,20 +90,20 @@ def _subtitle_playlist(plan: Plan) -> str:
     return _text([*head, "#EXT-X-PLAYLIST-TYPE:VOD", f"#EXTINF:{float(length):.6f},", "seg_0.vtt", "#EXT-X-ENDLIST"])
 
 
-def multivariant_playlist(plan: Plan, measured: Measured = _NOTHING) -> str:
+def multivariant_playlist(plan: Plan, measured: Measured = _NOTHING, folder: str = "") -> str:
     """The multivariant playlist. The variant that players start with stands first: the best up to 2.5 Mb/s, or the lowest; or, until
     all is `measured`, one that is copied and therefore there at once.
 
     The others follow from the best to the lowest, those in AV1 after those in H.264, which everything plays; then the same with
     surround sound, where there is some. Rates are the plan's
-    bounds until they are `measured`.
+    bounds until they are `measured`. Playlists of sound and pictures are named in `folder`, if they lie in one (`rev_1/`).
     """
     plan = with_measured_peaks(plan, measured)
     groups = audio_groups(plan.audio_tracks)
     texts = [tag("EXT-X-MEDIA", one) for one in subtitle_media(plan.subtitles)]
     with_texts = {"SUBTITLES": quoted(SUBTITLES)} if texts else {}
     if not plan.renditions:
-        return _text([*_head(), *texts, *_sound_variants(groups, with_texts, measured)])
+        return _moved(_text([*_head(), *texts, *_sound_variants(groups, with_texts, measured)]), folder)
     lines = [*_head(), *(tag("EXT-X-MEDIA", one) for group in groups for one in group.media()), *texts]
     choices: list[Group | None] = [*groups] or [None]
     for group in choices:
@@ -105,7 +117,7 @@ def multivariant_playlist(plan: Plan, measured: Measured = _NOTHING) -> str:
         for one in plan.renditions
         if one.track in measured.i_frames
     ]
-    return _text(lines)
+    return _moved(_text(lines), folder)
 
 
 def rewrite_uris(playlist_text: str, query: str) -> str:
@@ -134,6 +146,10 @@ def _boundaries(plan: Plan, track: str) -> list[Fraction]:
 def _target(durations: Iterable[int]) -> int:
     """The smallest target duration that no EXTINF exceeds when rounded to whole seconds (RFC 8216 §4.3.3.1)."""
     return max(1, *(floor(Fraction(duration, 1_000_000) + Fraction(1, 2)) for duration in durations))
+
+
+def _moved(playlist: str, folder: str) -> str:
+    return _OF_TRACK.sub(folder, playlist)
 
 
 def _start_first(renditions: Sequence[Rendition], measured: Measured) -> list[Rendition]:

@@ -7,7 +7,7 @@ state the behaviour, docs/metadata.md the rows and conditions.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 from kinora.metadata.windows import Quota
@@ -173,6 +173,9 @@ class ContentKeys(Protocol):
 
     def list(self, content_hash: str) -> tuple[ContentKey, ...]:
         """Ordered by revision."""
+
+    def all(self) -> Iterator[ContentKey]:
+        """Every key, in no order that means anything; those made meanwhile may be among them. For the command line."""
 
     def rewrap(self, key: ContentKey, expected_kek_version: str) -> None:
         """Replace the wrapping if the stored KEK version is the expected one; raises StaleState, NotFound."""

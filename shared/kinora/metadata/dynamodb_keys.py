@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.connection import Connection
@@ -12,6 +12,7 @@ from kinora.metadata.dynamodb_rows import Row, Table
 from kinora.metadata.dynamodb_transactions import kinora_errors, settled, transaction
 from kinora.model import ContentKey
 
+_SORT = "key"  # of the rows with key material
 _DELETED_AT_ONCE = 45  # two rows each: below the 100 rows of a transaction
 
 
@@ -51,6 +52,12 @@ class DynamoContentKeys:
             ids = [_key(row.key_id) for row in self._rows_of(content_hash)]
             keys = [_key_of(row) for row in self._keys.batch_get(ids, consistent_read=True)]
         return tuple(sorted(keys, key=lambda key: key.revision))
+
+    def all(self) -> Iterator[ContentKey]:
+        model = self._keys
+        with kinora_errors():
+            for row in model.scan(model.sk == _SORT, consistent_read=True):
+                yield _key_of(row)
 
     def rewrap(self, key: ContentKey, expected_kek_version: str) -> None:
         settled(lambda: self._rewrap(key, expected_kek_version))
@@ -107,7 +114,7 @@ class DynamoContentKeys:
 
 
 def _key(key_id: str) -> tuple[str, str]:
-    return f"key#{key_id}", "key"
+    return f"key#{key_id}", _SORT
 
 
 def _place(key: ContentKey) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from kinora.database import Database
 from kinora.errors import AlreadyExists, NotFound, StaleState
 from kinora.model import ContentKey
 
+_PAGE = 100
 _SELECT = "SELECT key_id, hash, revision, wrapped, nonce, kek_version, created_at, revoked FROM metadata_content_keys "
 
 
@@ -39,6 +40,17 @@ class SqliteContentKeys:
         with self._database.read() as connection:
             rows = connection.execute(_SELECT + "WHERE hash = ? ORDER BY revision", (content_hash,)).fetchall()
         return tuple(_key_of(row) for row in rows)
+
+    def all(self) -> Iterator[ContentKey]:
+        after = ""
+        while True:
+            with self._database.read() as connection:
+                rows = connection.execute(_SELECT + "WHERE key_id > ? ORDER BY key_id LIMIT ?", (after, _PAGE)).fetchall()
+            keys = [_key_of(row) for row in rows]
+            yield from keys
+            if len(keys) < _PAGE:
+                return
+            after = keys[-1].key_id
 
     def rewrap(self, key: ContentKey, expected_kek_version: str) -> None:
         with self._database.write() as connection:

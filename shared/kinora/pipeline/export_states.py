@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from kinora.errors import KinoraError, NotFound, StaleState
 from kinora.model import Derivative, Export, ExportState, Failure
+from kinora.pipeline.revisions import is_revision
 from kinora.pipeline.work import failure_of
 from kinora.queues.base import QueueName
 from kinora.services import Services
@@ -46,9 +47,10 @@ def look(services: Services, content_hash: str, names: Sequence[str]) -> list[Re
 
 
 def unmade(services: Services, content_hash: str) -> list[Export]:
-    """The files that were asked for and are not there, by name."""
+    """The files that were asked for and are not there, by name; revisions of the stream are no files."""
     exports, made = _rows(services, content_hash)
-    return [one for name, one in exports.items() if name not in made and one.state is not ExportState.READY]
+    wanted = (one for name, one in exports.items() if name not in made and not is_revision(one))
+    return [one for one in wanted if one.state is not ExportState.READY]
 
 
 def open_exports(services: Services, content_hash: str, queue: str, tasks: Mapping[str, Task], *, retry: bool) -> list[Export]:

@@ -33,6 +33,9 @@ def _look_after(services: Services, export: Export) -> None:
     (seen,) = look(services, export.hash, [export.name])
     if seen.derivative is not None:  # its maker was killed before it could say so
         services.catalog.save_export(replace(export, state=ExportState.READY, error=None, due_at=None, updated_at=now))
+    elif export.state is ExportState.READY:  # a revision of the stream, served long enough for older ones to go
+        services.catalog.save_export(replace(export, due_at=now + services.settings.stuck_seconds))
+        services.queues.send(QueueName(export.queue), [export.task])
     elif export.repairs >= _MAX_REPAIRS:
         services.catalog.save_export(replace(export, state=ExportState.FAILED, error=_STUCK, due_at=None, updated_at=now))
     else:

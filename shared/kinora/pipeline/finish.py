@@ -15,10 +15,11 @@ from kinora.media.iframes import HEAD_BYTES, first_sample_end, headers_end
 from kinora.media.plan import Plan
 from kinora.media.rates import Measured, Rates, measured_rates
 from kinora.model import Job, Scope
-from kinora.object_keys import i_frames_path, segment_path, video_key
+from kinora.object_keys import i_frames_path, revision_path, segment_path, video_key
 from kinora.observability import logger
 from kinora.pipeline.media_objects import put_media
 from kinora.pipeline.plans import load_plan
+from kinora.pipeline.revisions import revisions_of
 from kinora.pipeline.stream import publish_stream, store_rates
 from kinora.services import Services
 from kinora.storage.base import ByteRange
@@ -38,17 +39,20 @@ def publish_measured(services: Services, job: Job) -> None:
 
 
 def _measure(services: Services, plan: Plan) -> Measured:
-    """The rates of what is stored; I-frame playlists are stored on the way."""
+    """The rates of what is stored; I-frame playlists are stored on the way, of clear streams only: their byte ranges cannot be
+    decrypted."""
+    revision = revisions_of(services, plan.hash).served
     tracks: dict[str, Rates] = {}
     i_frames: dict[str, Rates] = {}
     for track in plan.tracks():
-        sizes = _segment_sizes(services, plan, track)
+        sizes = _segment_sizes(services, plan, revision, track)
         if sizes is None:
             logger.warning("track is not complete", extra={"hash": plan.hash, "track": track})
             continue
         durations = hls.segment_durations(plan, track)
         tracks[track] = measured_rates(sizes, durations)
-        lengths = _i_frame_lengths(services, plan, track, len(sizes)) if track.startswith("video/") else None
+        has_i_frames = track.startswith("video/") and revision == 0
+        lengths = _i_frame_lengths(services, plan, track, len(sizes)) if has_i_frames else None
         if lengths is not None:
             playlist = hls.i_frame_playlist(plan, track, lengths).encode()
             put_media(services, plan.hash, video_key(plan.hash, i_frames_path(track)), playlist)
@@ -56,10 +60,10 @@ def _measure(services: Services, plan: Plan) -> Measured:
     return Measured(tracks, i_frames)
 
 
-def _segment_sizes(services: Services, plan: Plan, track: str) -> list[int] | None:
+def _segment_sizes(services: Services, plan: Plan, revision: int, track: str) -> list[int] | None:
     """The bytes of every segment in order; None if one is missing."""
     sizes: dict[int, int] = {}
-    for info in services.storage.list(Scope.MEDIA, video_key(plan.hash, f"{track}/")):
+    for info in services.storage.list(Scope.MEDIA, video_key(plan.hash, revision_path(revision, f"{track}/"))):
         number = _SEGMENT.search(info.key)
         if number:
             sizes[int(number[1])] = info.size

@@ -15,6 +15,7 @@ from kinora.media import audio, segment
 from kinora.media.plan import Plan
 from kinora.model import Job, JobState, Kind, SegmentId, StageName, StageState
 from kinora.pipeline.collect import jobs_of
+from kinora.pipeline.encryption import adopt_segment
 from kinora.pipeline.leases import FIRST_SEGMENTS, lease, segment_lease
 from kinora.pipeline.originals import open_original
 from kinora.pipeline.plans import is_planned, load_plan
@@ -48,7 +49,7 @@ def make_segment(services: Services, content_hash: str, track: str, n: int | Non
     with lease(services, name) as is_held:
         if not is_held:
             return False
-        missing = [one for one in tracks if not is_stored(services, content_hash, one, n)]
+        missing = [one for one in tracks if not _has(services, content_hash, one, n)]
         made = missing if track in missing else []
         if made:
             with open_original(services, jobs[0]) as original:
@@ -85,6 +86,10 @@ def _encode(original: Reader, plan: Plan, tracks: Sequence[str], n: int | None) 
     if n is None:
         return [one for one in segment.init_segments(original, plan) if one[0] in tracks]
     return [(track, data) for track, _, data in segment.encode_batch(original, plan, n, n + 1, names)]
+
+
+def _has(services: Services, content_hash: str, track: str, n: int | None) -> bool:
+    return is_stored(services, content_hash, track, n) or adopt_segment(services, content_hash, track, n)
 
 
 def _jobs_at_work(services: Services, content_hash: str) -> list[Job]:

@@ -11,10 +11,12 @@ from kinora.object_keys import STORYBOARD_PATH, is_hash, video_key
 from kinora.pipeline.exports import newest_job
 from kinora.pipeline.having_made import have_made, note_hit
 from kinora.pipeline.plans import is_planned, load_plan
+from kinora.pipeline.revisions import revisions_of
 from kinora.pipeline.segments import is_stored
 from kinora.services import Services
 
 _TRACK_FILE = re.compile(r"((?:video|audio)/[A-Za-z0-9_-]{1,64})/(playlist\.m3u8|init\.mp4|seg_(0|[1-9][0-9]{0,8})\.m4s)")
+_REVISION = re.compile(r"rev_([1-9][0-9]{0,5})/(.+)")
 _I_FRAMES = re.compile(r"video/[A-Za-z0-9_-]{1,64}/iframes\.m3u8")
 _TEXT = re.compile(r"(subtitles/[A-Za-z0-9_-]{1,64})/(?:playlist\.m3u8|seg_0\.vtt)")
 _SHEET = re.compile(r"storyboard/sheet_(0|[1-9][0-9]{0,3})\.jpg")
@@ -30,11 +32,9 @@ _EXPORT = re.compile(r"(?:proxy/[A-Za-z0-9_-]{1,64}|moments/[0-9a-f]{32}/v[1-9][
 
 def stream_key(content_hash: str, path: str) -> str:
     """The key of a file that viewers may ask for; raises NotFound for anything else, so that nothing else can be read."""
-    is_known = (
-        path == "master.m3u8"
-        or path in _STAGES
-        or any(files.fullmatch(path) for files in (_TRACK_FILE, _I_FRAMES, _TEXT, _SHEET, _EXPORT))
-    )
+    revision, file = _split(path)
+    files = (_TRACK_FILE,) if revision else (_TRACK_FILE, _I_FRAMES, _TEXT, _SHEET, _EXPORT)
+    is_known = (not revision and (path == "master.m3u8" or path in _STAGES)) or any(one.fullmatch(file) for one in files)
     if not is_hash(content_hash) or not is_known:
         raise NotFound(f"no stream file {path!r}")
     return video_key(content_hash, path)
@@ -79,7 +79,8 @@ def _wanted(services: Services, content_hash: str, path: str) -> tuple[str, int 
     if stage is not None:
         _expect(services, content_hash, path, stage)
         return None
-    media, text = _TRACK_FILE.fullmatch(path), _TEXT.fullmatch(path)
+    revision, of_track = _split(path)
+    media, text = _TRACK_FILE.fullmatch(of_track), None if revision else _TEXT.fullmatch(path)
     if media is None and text is None:
         raise NotFound(f"no stream file {path!r}")
     plan = load_plan(services, content_hash)
@@ -89,9 +90,15 @@ def _wanted(services: Services, content_hash: str, path: str) -> tuple[str, int 
     if media is not None:
         track, file, number = media.groups()
         n = None if number is None else int(number)
-        if is_planned(plan, track, n):
+        if is_planned(plan, track, n) and revision in revisions_of(services, content_hash).live:
             return None if file == "playlist.m3u8" else (track, n)
     raise NotFound(f"no stream file {path!r}")
+
+
+def _split(path: str) -> tuple[int, str]:
+    """The revision whose folder `path` lies in, 0 for none, and the rest."""
+    found = _REVISION.fullmatch(path)
+    return (int(found[1]), found[2]) if found else (0, path)
 
 
 def _expect(services: Services, content_hash: str, path: str, name: StageName) -> None:

@@ -18,6 +18,7 @@ from kinora.media.sniff import sniff
 from kinora.model import Job, JobState, StageName, StageState
 from kinora.object_keys import playlist_path, video_key
 from kinora.pipeline.batching import send_encode_tasks, send_first_tasks
+from kinora.pipeline.encryption import serve_first, store_playlists
 from kinora.pipeline.fingerprint import read_head
 from kinora.pipeline.media_objects import put_media
 from kinora.pipeline.originals import open_original
@@ -58,10 +59,12 @@ def _publish(services: Services, job: Job) -> Plan:
         if plan.renditions:
             for track, data in segment.init_segments(original, plan):
                 store_segment(services, job.hash, track, None, data)
-    for track in (*plan.tracks(), *(one.track for one in plan.subtitles)):
+    store_playlists(services, plan)
+    for track in (one.track for one in plan.subtitles):
         playlist = hls.media_playlist(plan, track).encode()
         put_media(services, job.hash, video_key(job.hash, playlist_path(track)), playlist)
     follow_files(services, job.hash)
+    serve_first(services, job.hash)
     publish_stream(services, job, plan)
     return plan
 

@@ -1,4 +1,5 @@
-"""Publishing the multivariant playlist: always a function of the plan, the sidecars' rows and the measured rates.
+"""Publishing the multivariant playlist: always a function of the plan, the sidecars' rows, the revision that is
+served and the measured rates.
 
 Called by prepare, by finish and for sidecars, also at the same time: whoever stores it looks afterwards whether it still
 says what is known, so that the last one stored does.
@@ -15,9 +16,10 @@ from kinora.media import hls
 from kinora.media.plan import Plan, SubtitleTrack
 from kinora.media.rates import Measured, Rates
 from kinora.model import Job, Scope, Sidecar
-from kinora.object_keys import RATES_PATH, playlist_path, video_key
+from kinora.object_keys import RATES_PATH, playlist_path, revision_folder, video_key
 from kinora.pipeline.derivatives import store_derivative
 from kinora.pipeline.media_objects import put_media
+from kinora.pipeline.revisions import revisions_of
 from kinora.services import Services
 
 _ATTEMPTS = 20
@@ -27,6 +29,7 @@ _ATTEMPTS = 20
 class _Known:
     measured: Measured
     sidecars: tuple[Sidecar, ...]
+    revision: int
 
 
 def publish_stream(services: Services, job: Job, plan: Plan) -> None:
@@ -64,7 +67,11 @@ def sidecars_of(services: Services, content_hash: str) -> tuple[Sidecar, ...]:
 
 
 def _known(services: Services, content_hash: str) -> _Known:
-    return _Known(load_rates(services, content_hash) or Measured(), sidecars_of(services, content_hash))
+    revision = revisions_of(services, content_hash).served
+    measured = load_rates(services, content_hash) or Measured()
+    if revision:
+        measured = replace(measured, i_frames={})  # byte ranges of encrypted segments cannot be decrypted
+    return _Known(measured, sidecars_of(services, content_hash), revision)
 
 
 def _publish(services: Services, job: Job, plan: Plan, known: _Known) -> None:
@@ -78,7 +85,7 @@ def _publish(services: Services, job: Job, plan: Plan, known: _Known) -> None:
         job,
         "stream",
         video_key(job.hash, "master.m3u8"),
-        hls.multivariant_playlist(whole, known.measured).encode(),
+        hls.multivariant_playlist(whole, known.measured, revision_folder(known.revision)).encode(),
         width=video.width if video else None,
         height=video.height if video else None,
         duration=plan.probe.duration,

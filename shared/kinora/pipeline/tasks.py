@@ -34,6 +34,7 @@ _TASKS = {
     "prepare": "kinora.pipeline.prepare:prepare",
     "audio": "kinora.pipeline.encode:encode_audio",
     "encode": "kinora.pipeline.encode:encode_video",
+    "encrypt": "kinora.pipeline.encryption:encrypt_stream",
     "first": "kinora.pipeline.on_demand:make_first_segments",
     "poster": "kinora.pipeline.poster:make_cover",
     "crop": "kinora.pipeline.crops:make_crops",
@@ -55,7 +56,7 @@ _STAGES = {
     **{stage.value: stage for stage in SIDE_STAGES},
 }
 # Also asked for when the job is over, which does not fail with them.
-_ON_REQUEST = {"crop", "frame-crop", "moment", "proxy", "sidecars"}
+_ON_REQUEST = {"crop", "encrypt", "frame-crop", "moment", "proxy", "sidecars"}
 _WITHOUT_PLAN = {"image", "prepare", "repair"}  # all others are sent once there is one
 _EXHAUSTED = Failure("exhausted", "The work was tried several times and never came to an end.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
@@ -16,3 +17,12 @@ class SecretName(StrEnum):
 class Secrets(Protocol):
     def get(self, name: SecretName) -> str:
         """The secret's text. Raises NotFound if there is none, Unavailable if the store does not answer."""
+
+    def forget(self, name: SecretName) -> None:
+        """Let the next `get` read the secret anew, where texts are kept for a while."""
+
+    def change(self, name: SecretName, change: Callable[[str], str]) -> str:
+        """Replace the secret's text by what `change` makes of it, and return that. For the command line: no function may.
+
+        Raises as `get` does, and StaleState if somebody else changed it meanwhile.
+        """

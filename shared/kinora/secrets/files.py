@@ -7,7 +7,7 @@ import fcntl
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,6 +39,9 @@ class FileSecrets:
             raise Unavailable(f"the secret {path} is empty; remove it to have a new one made")
         return text
 
+    def forget(self, name: SecretName) -> None:
+        """Nothing is kept: every `get` reads the file."""
+
     def ensure(self, name: SecretName) -> tuple[str, bool]:
         """The secret's text and whether this call made it. Of many calls at once, one makes it and all return it.
 
@@ -47,6 +50,16 @@ class FileSecrets:
         try:
             with self._locked():
                 return self._get_or_create(name)
+        except OSError as error:
+            raise Unavailable(f"the secrets in {self._folder} cannot be stored: {error}") from error
+
+    def change(self, name: SecretName, change: Callable[[str], str]) -> str:
+        """One after the other; a secret that is not there yet is made first. Readers see the old text or the new one."""
+        try:
+            with self._locked():
+                text = change(self._get_or_create(name)[0])
+                self._store(name, text)
+                return text
         except OSError as error:
             raise Unavailable(f"the secrets in {self._folder} cannot be stored: {error}") from error
 
@@ -66,6 +79,10 @@ class FileSecrets:
             return self.get(name), False
         except NotFound:
             text = _fresh(name)
+        self._store(name, text)
+        return text, True
+
+    def _store(self, name: SecretName, text: str) -> None:
         # Always the same name, so that what a killed process left is overwritten by the next one; the lock keeps others out.
         draft = self._folder / f".{name.value}.new"
         draft.unlink(missing_ok=True)
@@ -75,7 +92,6 @@ class FileSecrets:
             file.flush()
             os.fsync(descriptor)
         draft.replace(self._folder / name.value)
-        return text, True
 
 
 def _refuse_readable_by_others(path: Path, mode: int) -> None:

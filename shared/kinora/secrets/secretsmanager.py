@@ -11,7 +11,7 @@ import boto3.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from kinora.errors import NotFound, Unavailable
+from kinora.errors import NotFound, StaleState, Unavailable
 from kinora.secrets.base import SecretName
 from kinora.settings import Settings
 
@@ -40,6 +40,22 @@ class SecretsManager:
                 text = self._read(name)
                 self._kept[name] = (self._clock(), text)
             return text
+
+    def forget(self, name: SecretName) -> None:
+        with self._lock:
+            self._kept.pop(name, None)
+
+    def change(self, name: SecretName, change: Callable[[str], str]) -> str:
+        """Secrets Manager has no condition for this: two who change it at once are told apart by reading it again."""
+        text = change(self._read(name))
+        try:
+            self._connected().put_secret_value(SecretId=self._ids[name], SecretString=text)
+        except (ClientError, BotoCoreError) as error:
+            raise Unavailable(f"secret {self._ids[name]}: {error}") from error
+        self.forget(name)
+        if self.get(name) != text.strip():
+            raise StaleState(f"somebody else changed the secret {self._ids[name]}")
+        return text
 
     def _read(self, name: SecretName) -> str:
         secret_id = self._ids[name]
