@@ -3,38 +3,52 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import around, ladder, on_demand, playable
-from benchmarks.clips import clip_1080p, looped
-from benchmarks.measure import Report, machine, measured
+from benchmarks import around, chunked, ladder, on_demand, playable, quality
+from benchmarks.measure import machine
+from benchmarks.report import Report
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+LENGTHS = (10, 600, 3600)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--rounds", type=int, default=3, help="how often what is short is measured")
-    parser.add_argument("--longest", type=int, default=3600, help="seconds of the longest clip")
-    parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md")
-    options = parser.parse_args()
-    report = Report()
+def main() -> int:
+    options = _options()
+    head = f"# Results\n\nMeasured on {time.strftime('%Y-%m-%d')}: {machine()}. `make bench` measures again."
+    report = Report(head, RESULTS if options.write else None)
+    lengths = [seconds for seconds in LENGTHS if seconds <= options.longest]
+    rounds = options.rounds
     with tempfile.TemporaryDirectory(prefix="kinora-bench-") as name:
         folder = Path(name)
-        clip = clip_1080p(folder)
-        lengths = [seconds for seconds in (10, 600, 3600) if seconds <= options.longest]
-        clips = [looped(clip, seconds) for seconds in lengths]
-        ladder.run(report, folder, clip, options.rounds)
-        plan = ladder.plan_of(clip)
-        with measured() as cost:
-            ladder.make_with_ffmpeg(clip, plan, folder)
-        playable.run(report, folder, clips, cost.wall / plan.probe.duration)
-        on_demand.run(report, clips[-1], 8)
-        around.run(report, looped(clip, 600), 1)
-    if options.write:
-        head = f"# Results\n\nMeasured on {time.strftime('%Y-%m-%d')}: {machine()}. `make bench` measures again.\n"
-        Path(__file__).with_name("RESULTS.md").write_text("\n\n".join([head, *report.parts]) + "\n")
+        parts: dict[str, Callable[[], None]] = {
+            "playable": lambda: playable.run(report, folder, lengths, rounds),
+            "on_demand": lambda: on_demand.run(report, folder, 4 * rounds),
+            "ladder": lambda: ladder.run(report, folder, rounds),
+            "quality": lambda: quality.run(report, folder),
+            "chunked": lambda: chunked.run(report, folder, rounds),
+            "memory": lambda: chunked.run_memory(report, folder),
+            "around": lambda: around.run(report, folder, rounds),
+        }
+        if unknown := set(options.only) - set(parts):
+            sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
+        wanted = [part for part in parts if not options.only or part in options.only]
+        done = [report.part(part, parts[part]) for part in wanted]
+    return 0 if all(done) else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--only", nargs="*", default=[], metavar="PART", help="some of the parts")
+    parser.add_argument("--rounds", type=int, default=3, help="how often everything is measured")
+    parser.add_argument("--longest", type=int, default=LENGTHS[-1], help="seconds of the longest clip")
+    parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
