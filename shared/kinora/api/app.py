@@ -79,7 +79,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(deliveries_router(services), dependencies=protected)
     app.state.listeners = Listeners(services.settings.event_listeners)
     app.include_router(events_router(services, app.state.listeners), dependencies=protected)
-    app.include_router(page_router())
+    app.include_router(page_router(services))
     if services.metrics_reader is not None and services.backlog is not None:
         app.include_router(metrics_router(services.metrics_reader, services.backlog), dependencies=protected)
     app.add_middleware(AnswerLimits)
