@@ -159,6 +159,7 @@ class Settings:
     ready_seconds: int = setting(positive, "3", "How long /readyz waits for each dependency, in seconds.")
     public_url: str = setting(text, "", "Address of the API as clients see it; empty: as in the request.")
     url_seconds: int = setting(positive, "3600", "How long signed and presigned URLs are valid.")
+    upload_days: int = setting(positive, "7", "After how many days an unfinished upload in parts is forgotten.")
     max_upload_bytes: int = setting(positive, "5368709120", "Largest body of one upload request in bytes.")
     installation: str = setting(filled, "kinora", "Name of this installation in CloudWatch's metrics.")
     log_level: str = setting(one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "Least severe log line that is written.")

@@ -33,7 +33,7 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("sqs-poison", "Video"): {"batchItemFailures": [{"itemIdentifier": one} for one in POISON]},
     ("invoke-segment", "Video"): {"error": {"code": "not-found", "message": "There is nothing here.", "status": 404}},
     ("jobs-stream", "Notify"): NOTHING_FAILED,
-    ("schedule-sweep", "Sweep"): {"collected": 0, "repaired": 0, "moments": 0, "exports": 0},
+    ("schedule-sweep", "Sweep"): {"collected": 0, "repaired": 0, "moments": 0, "exports": 0, "uploads": 0},
 }
 STATUSES = {"http-healthz": 200, "http-stream-master": 404}
 # The sweep asks for no particular event, any worker drops a task whose job is gone, and Ingest and Notify let it lie.

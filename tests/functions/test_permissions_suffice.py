@@ -174,7 +174,7 @@ def leave(way: Way, hashes: dict[str, str]) -> None:
     for name in ("a.jpg", "unwanted.jpg"):
         way.delete(name)
         assert way.s3("ObjectRemoved:Delete", name) == ["detached"]
-    assert way.aws.invoke("Sweep", {}) == {"collected": 2, "repaired": 1, "moments": 0, "exports": 0}
+    assert way.aws.invoke("Sweep", {}).items() >= {"collected": 2, "repaired": 1, "moments": 0, "exports": 0}.items()
 
 
 def show(way: Way, content_hash: str) -> None:

@@ -88,7 +88,9 @@ def test_buckets_are_closed_encrypted_and_want_tls(name):
     assert all(bucket["PublicAccessBlockConfiguration"].values())
     assert len(bucket["PublicAccessBlockConfiguration"]) == 4
     assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert any("AbortIncompleteMultipartUpload" in rule for rule in bucket["LifecycleConfiguration"]["Rules"])
+    (rule,) = [one for one in bucket["LifecycleConfiguration"]["Rules"] if "AbortIncompleteMultipartUpload" in one]
+    days = int(text(rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"]))
+    assert days == int(text(variables("Sweep")["KINORA_UPLOAD_DAYS"])), "what local mode's sweep does by itself"
     (statement,) = properties(f"{name}Policy")["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
     longest_region = "ap-southeast-1"

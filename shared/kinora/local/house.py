@@ -35,6 +35,7 @@ from kinora.model import Scope
 from kinora.queues.sqlite import SqliteQueues
 from kinora.services import Services
 from kinora.settings import Settings
+from kinora.storage.filesystem_multipart import FilesystemMultipart
 
 LOG_FILE = "logs/worker.log"
 MAX_LOG_BYTES = 32 * 1024 * 1024
@@ -79,7 +80,9 @@ class House:
         )
         root = Path(self.services.settings.scopes[Scope.SOURCE].root)
         (root / self.services.settings.upload_prefix).mkdir(parents=True, exist_ok=True)
-        self._watcher = Watcher(root, self.services.storage, KnownFiles(self._tables, self._triggers()))
+        known = KnownFiles(self._tables, self._triggers())
+        joined = FilesystemMultipart({Scope.SOURCE: root})
+        self._watcher = Watcher(root, self.services.storage, known, lambda etag: joined.was_joined(Scope.SOURCE, etag))
 
     @property
     def worker_pids(self) -> tuple[int, ...]:

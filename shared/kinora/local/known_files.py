@@ -15,6 +15,7 @@ from kinora.local.invocations import add_invocation
 from kinora.local.plan import S3Trigger
 
 CREATED = "ObjectCreated:Put"
+CREATED_OF_PARTS = "ObjectCreated:CompleteMultipartUpload"
 REMOVED = "ObjectRemoved:Delete"
 
 
@@ -35,12 +36,12 @@ class KnownFiles:
             row = connection.execute("SELECT signature FROM local_files WHERE key = ?", (key,)).fetchone()
         return row["signature"] if row is not None else None
 
-    def created(self, key: str, signature: str, *, size: int, etag: str) -> None:
-        """A file is new or was changed, and is complete."""
+    def created(self, key: str, signature: str, *, size: int, etag: str, name: str = CREATED) -> None:
+        """A file is new or was changed, and is complete. `name` is S3's for how it came."""
         with self._database.write() as connection:
             sequencer = _next_sequencer(connection)
             connection.execute("INSERT OR REPLACE INTO local_files VALUES (?, ?, ?)", (key, signature, sequencer))
-            self._notify(connection, CREATED, key, sequencer, size=size, etag=etag)
+            self._notify(connection, name, key, sequencer, size=size, etag=etag)
 
     def removed(self, key: str) -> None:
         """A known file is gone."""
@@ -62,7 +63,7 @@ class KnownFiles:
         for trigger in self._triggers:
             if trigger.matches(name, key):
                 event = ObjectEvent(
-                    created=name == CREATED,
+                    created=name != REMOVED,
                     name=name,
                     bucket=trigger.bucket,
                     key=key,

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from kinora.errors import InvalidKey, KinoraError, NotFound
-from kinora.local.known_files import KnownFiles
+from kinora.local.known_files import CREATED, CREATED_OF_PARTS, KnownFiles
 from kinora.local.source_folder import files_below, is_being_written, signature_of
 from kinora.model import Scope
 from kinora.storage.base import Storage
@@ -34,12 +35,16 @@ class _Look:
 
 
 class Watcher:
-    """Watches `root`, the folder of the source scope, from `start` to `stop`."""
+    """Watches `root`, the folder of the source scope, from `start` to `stop`. `was_joined` tells of an ETag whether the object
+    was uploaded in parts."""
 
-    def __init__(self, root: Path, storage: Storage, known: KnownFiles) -> None:
+    def __init__(
+        self, root: Path, storage: Storage, known: KnownFiles, was_joined: Callable[[str], bool] = lambda _: False
+    ) -> None:
         self._root = root.resolve()
         self._storage = storage
         self._table = known
+        self._was_joined = was_joined
         self._known: dict[str, str] = {}
         self._pending: dict[str, _Look] = {}
         self._unsayable: set[str] = set()
@@ -177,7 +182,8 @@ class Watcher:
             return
         except InvalidKey as error:  # the ingest function refuses it in a way that everybody sees
             _logger.warning("%s", error)
-        self._table.created(key, signature, size=size, etag=etag)
+        name = CREATED_OF_PARTS if self._was_joined(etag) else CREATED
+        self._table.created(key, signature, size=size, etag=etag, name=name)
         self._known[key] = signature
         del self._pending[key]
         _logger.info("found %s (%d bytes)", key, size)

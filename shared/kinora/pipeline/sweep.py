@@ -1,4 +1,4 @@
-"""What happens on a schedule: collect what nobody refers to, look after jobs that stand still, tidy moments and exports."""
+"""What happens on a schedule: collect what nobody refers to, look after jobs that stand still, tidy moments, exports and uploads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from kinora.pipeline.collect import collect
 from kinora.pipeline.export_sweep import sweep_exports
 from kinora.pipeline.inquiry import ask
 from kinora.pipeline.moment_sweep import sweep_moments
+from kinora.pipeline.upload_sweep import sweep_uploads
 from kinora.services import Services
 
 _BATCH = 50
@@ -29,6 +30,8 @@ def sweep(services: Services, remaining: Callable[[], int]) -> dict[str, object]
         repaired += 1
     moments = sweep_moments(services, _BATCH, lambda: remaining() <= reserve)
     exports = sweep_exports(services, _BATCH, lambda: remaining() <= reserve)
-    report: dict[str, object] = {"collected": collected, "repaired": repaired, "moments": moments, "exports": exports}
+    uploads = sweep_uploads(services, lambda: remaining() <= reserve)
+    report: dict[str, object] = {"collected": collected, "repaired": repaired}
+    report |= {"moments": moments, "exports": exports, "uploads": uploads}
     logger.info("sweep", extra=report)
     return report

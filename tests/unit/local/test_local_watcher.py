@@ -38,7 +38,9 @@ class Watched:
         self.watcher: Watcher | None = None
 
     def start(self) -> None:
-        self.watcher = Watcher(self.root, self.storage, KnownFiles(self.tables, [TRIGGER]))
+        joined = self.storage.multipart
+        known = KnownFiles(self.tables, [TRIGGER])
+        self.watcher = Watcher(self.root, self.storage, known, lambda etag: joined.was_joined(Scope.SOURCE, etag))
         self.watcher.start()
 
     def stop(self) -> None:
@@ -63,6 +65,22 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
     yield one
     one.stop()
     one.tables.close()
+
+
+def test_what_was_uploaded_in_parts_is_told_about_once_and_as_s3_does(watched: Watched) -> None:
+    watched.start()
+    uploads, key = watched.storage.multipart, "uploads/film.mov"
+    upload = uploads.create(Scope.SOURCE, key)
+    part = uploads.put_part(Scope.SOURCE, key, upload, 1, b"12345")
+    time.sleep(0.5)
+    assert watched.events() == []
+    info = uploads.complete(Scope.SOURCE, key, upload, [(1, part.etag)], max_bytes=10)
+    uploads.complete(Scope.SOURCE, key, upload, [(1, part.etag)], max_bytes=10)
+    (watched.uploads / "whole.jpg").write_bytes(b"x")
+    wait_until(lambda: len(watched.events()) == 2)
+    told = {event.key: (event.name, event.size, event.etag) for event in watched.events()}
+    assert told[key] == ("ObjectCreated:CompleteMultipartUpload", 5, info.etag)
+    assert told["uploads/whole.jpg"][0] == "ObjectCreated:Put"
 
 
 def test_a_file_is_told_about_within_a_second(watched: Watched) -> None:
