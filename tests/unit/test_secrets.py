@@ -15,7 +15,8 @@ from moto import mock_aws
 from kinora.errors import NotFound, Unavailable
 from kinora.secrets.base import SecretName
 from kinora.secrets.files import FileSecrets
-from kinora.secrets.secretsmanager import KEPT_SECONDS, SecretsManager
+from kinora.secrets.kept import KEPT_SECONDS, OUTAGE_SECONDS, KeptSecrets
+from kinora.secrets.secretsmanager import SecretsManager
 from kinora.settings import Settings
 from kinora.signing import Keyring
 
@@ -143,3 +144,48 @@ def test_secrets_that_are_not_there(aws):
         SecretsManager(settings).get(SecretName.SIGNING_KEYS)
     with pytest.raises(NotFound):
         SecretsManager(Settings.from_env({"KINORA_API_KEY_SECRET": "nowhere"})).get(SecretName.API_KEY)
+
+
+def test_a_secret_may_lie_in_the_parameter_store(aws):
+    ssm = boto3.session.Session().client("ssm")
+    ssm.put_parameter(Name="/kinora/signing-keys", Value="first", Type="SecureString")
+    ssm.put_parameter(Name="/kinora/blank", Value=" ", Type="String")
+    now = [1000.0]
+    ids = {"KINORA_SIGNING_KEYS_SECRET": "ssm:/kinora/signing-keys", "KINORA_API_KEY_SECRET": "ssm:/kinora/missing"}
+    manager = SecretsManager(Settings.from_env(ids), clock=lambda: now[0])
+    assert manager.get(SecretName.SIGNING_KEYS) == "first"
+    ssm.put_parameter(Name="/kinora/signing-keys", Value="second", Type="SecureString", Overwrite=True)
+    now[0] += KEPT_SECONDS - 1
+    assert manager.get(SecretName.SIGNING_KEYS) == "first"
+    now[0] += 1
+    assert manager.get(SecretName.SIGNING_KEYS) == "second"
+    assert manager.change(SecretName.SIGNING_KEYS, lambda text: f"third, {text}") == "third, second"
+    assert manager.get(SecretName.SIGNING_KEYS) == "third, second"
+    with pytest.raises(NotFound, match="/kinora/missing"):
+        manager.get(SecretName.API_KEY)
+    with pytest.raises(Unavailable):
+        SecretsManager(Settings.from_env({"KINORA_API_KEY_SECRET": "ssm:/kinora/blank"})).get(SecretName.API_KEY)
+
+
+def test_a_store_that_is_away_for_a_while_stops_nobody_who_knows_the_secret():
+    now, answers = [0.0], ["first"]
+
+    def read(name: SecretName) -> str:
+        if not answers:
+            raise Unavailable("away")
+        return answers.pop()
+
+    kept = KeptSecrets(read, lambda: now[0])
+    assert kept.get(SecretName.API_KEY) == "first"
+    now[0] += OUTAGE_SECONDS - 60
+    assert kept.get(SecretName.API_KEY) == "first"
+    answers.append("second")
+    assert kept.get(SecretName.API_KEY) == "first", "it is not asked with every request"
+    now[0] += 30
+    assert kept.get(SecretName.API_KEY) == "second"
+    now[0] += OUTAGE_SECONDS
+    with pytest.raises(Unavailable):
+        kept.get(SecretName.API_KEY)
+    with pytest.raises(Unavailable):
+        kept.get(SecretName.SIGNING_KEYS)
+    assert "second" not in repr(vars(kept))

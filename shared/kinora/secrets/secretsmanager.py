@@ -1,8 +1,8 @@
-"""Secrets from AWS Secrets Manager, kept in the process for five minutes. Built by bootstrap on AWS; never logs a value."""
+"""Secrets from AWS Secrets Manager, or from the Parameter Store where an id begins with `ssm:`. Built by bootstrap on AWS; never
+logs a value."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,13 +13,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from kinora.errors import NotFound, StaleState, Unavailable
 from kinora.secrets.base import SecretName
+from kinora.secrets.kept import KeptSecrets
+from kinora.secrets.ssm import PREFIX, ParameterStore
 from kinora.settings import Settings
-
-KEPT_SECONDS = 300
 
 
 class SecretsManager:
-    """Implements `secrets.base.Secrets`. `clock` returns seconds and never goes back."""
+    """Implements `secrets.base.Secrets`; a secret is kept for a while. `clock` returns seconds and never goes back."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._ids = {
@@ -28,30 +28,27 @@ class SecretsManager:
             SecretName.KEY_ENCRYPTION_KEYS: settings.key_encryption_keys_secret,
             SecretName.WEBHOOK_KEY: settings.webhook_key_secret,
         }
-        self._clock = clock
-        self._lock = threading.Lock()
         self._client: Any = None
-        self._kept: dict[SecretName, tuple[float, str]] = {}
+        self._parameters = ParameterStore()
+        self._kept = KeptSecrets(self._read, clock)
 
     def get(self, name: SecretName) -> str:
-        with self._lock:
-            read_at, text = self._kept.get(name, (0.0, ""))
-            if not text or self._clock() - read_at >= KEPT_SECONDS:
-                text = self._read(name)
-                self._kept[name] = (self._clock(), text)
-            return text
+        return self._kept.get(name)
 
     def forget(self, name: SecretName) -> None:
-        with self._lock:
-            self._kept.pop(name, None)
+        self._kept.forget(name)
 
     def change(self, name: SecretName, change: Callable[[str], str]) -> str:
-        """Secrets Manager has no condition for this: two who change it at once are told apart by reading it again."""
+        """Neither store has a condition for this: two who change it at once are told apart by reading it again."""
         text = change(self._read(name))
+        secret_id = self._ids[name]
         try:
-            self._connected().put_secret_value(SecretId=self._ids[name], SecretString=text)
+            if secret_id.startswith(PREFIX):
+                self._parameters.replace(secret_id.removeprefix(PREFIX), text)
+            else:
+                self._connected().put_secret_value(SecretId=secret_id, SecretString=text)
         except (ClientError, BotoCoreError) as error:
-            raise Unavailable(f"secret {self._ids[name]}: {error}") from error
+            raise Unavailable(f"secret {secret_id}: {error}") from error
         self.forget(name)
         if self.get(name) != text.strip():
             raise StaleState(f"somebody else changed the secret {self._ids[name]}")
@@ -61,6 +58,14 @@ class SecretsManager:
         secret_id = self._ids[name]
         if not secret_id:
             raise NotFound(f"no secret id is set for {name.value}")
+        text = self._read_from_store(secret_id).strip()
+        if not text:
+            raise Unavailable(f"secret {secret_id} has no text")
+        return text
+
+    def _read_from_store(self, secret_id: str) -> str:
+        if secret_id.startswith(PREFIX):
+            return self._parameters.read(secret_id.removeprefix(PREFIX))
         try:
             answer = self._connected().get_secret_value(SecretId=secret_id)
         except ClientError as error:
@@ -69,10 +74,7 @@ class SecretsManager:
             raise Unavailable(f"secret {secret_id}: {error}") from error
         except BotoCoreError as error:
             raise Unavailable(f"secret {secret_id}: {error}") from error
-        text = str(answer.get("SecretString", "")).strip()
-        if not text:
-            raise Unavailable(f"secret {secret_id} has no text")
-        return text
+        return str(answer.get("SecretString", ""))
 
     def _connected(self) -> Any:
         if self._client is None:
