@@ -391,6 +391,7 @@ class Delivery:
     history: tuple[DeliveryAttempt, ...] = ()
     revision: int = 0
 
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """One page of a listing; `cursor` is opaque and None on the last page."""

@@ -118,7 +118,12 @@ def _create() -> dict[str, str]:
             key: value for key, value in declared.items() if key not in {"TimeToLiveSpecification", "StreamSpecification"}
         }
         boto3.client("dynamodb").create_table(TableName=f"{name.title()}Table", BillingMode="PAY_PER_REQUEST", **schema)
-    generated = {"ApiKeySecret": "a" * 43, "SigningKeysSecret": "b" * 64, "WebhookKeySecret": "c" * 64, "KeyEncryptionKeysSecret": "d" * 43}
+    generated = {
+        "ApiKeySecret": "a" * 43,
+        "SigningKeysSecret": "b" * 64,
+        "WebhookKeySecret": "c" * 64,
+        "KeyEncryptionKeysSecret": "d" * 43,
+    }
     for name in SECRETS:
         boto3.client("secretsmanager").create_secret(Name=name, SecretString=generated[name])
     return {name: boto3.client("sqs").create_queue(QueueName=name)["QueueUrl"] for name in QUEUES}
@@ -145,8 +150,8 @@ def _needs(service: str, operation: str, params: dict[str, Any]) -> Iterator[Nee
             if operation == "Query":
                 leading = params["ExpressionAttributeValues"][":0"]["S"]
             yield Need(f"dynamodb:{operation}", index or f"{params['TableName']}.Arn", leading)
-        case "sqs", "SendMessageBatch":
-            yield Need("sqs:SendMessage", f"{params['QueueUrl'].rsplit('/', 1)[-1]}.Arn")
+        case "sqs", "SendMessageBatch" | "GetQueueAttributes":
+            yield Need(f"sqs:{operation.removesuffix('Batch')}", f"{params['QueueUrl'].rsplit('/', 1)[-1]}.Arn")
         case "lambda", "Invoke":
             yield Need("lambda:InvokeFunction", f"{params['FunctionName']}.Arn")
         case "secretsmanager", _:

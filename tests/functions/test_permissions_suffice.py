@@ -19,7 +19,7 @@ from tests.template.stack import FUNCTIONS, properties, statements, text
 
 SOURCE, MEDIA = (text(properties(name)["BucketName"]) for name in ("SourceBucket", "MediaBucket"))
 WORKERS = {"ImageQueue": "Image", "PrepareQueue": "Video", "EncodeQueue": "Video", "WebhookQueue": "Notify"}
-BY_LAMBDA_ITSELF = {"TakeUpFailures", "Log", "ReceiveTasks", "ReceiveDeliveries", "ReadOutbox", "FindOutbox", "SetAsideFailures"}
+BY_LAMBDA_ITSELF = {"TakeUpFailures", "Log", "ReceiveTasks", "ReadOutbox", "FindOutbox", "SetAsideFailures"}
 # What is allowed and not called here: what follows an unclear answer to an upload, taking back what was made
 # for a medium that was removed meanwhile, what an upload needs that is known and shall be encrypted,
 # and deleting the segment rows of a video, which the API does here.

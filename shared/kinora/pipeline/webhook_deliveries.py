@@ -36,6 +36,7 @@ _GONE = Failure("gone", "The endpoint answered 410 Gone.")
 
 def announce(services: Services, event: Event, webhooks: Sequence[Webhook]) -> None:
     """Have `event` delivered to every one of `webhooks` that is enabled and wants to hear of it. Twice is the same as once."""
+    tasks = []
     for webhook in webhooks:
         if not webhook.enabled or (webhook.events and event.type not in webhook.events):
             continue
@@ -43,7 +44,9 @@ def announce(services: Services, event: Event, webhooks: Sequence[Webhook]) -> N
         wanted = Delivery(event.id, webhook.id, event.type, event_body(event), event.time, now, now)
         delivery = services.webhooks.add_delivery(wanted)
         if delivery.state is DeliveryState.PENDING and delivery.attempts == 0:
-            _send(services, delivery, 0)
+            tasks.append(_task(delivery, 0))
+    if tasks:
+        services.queues.send(QueueName.WEBHOOK, tasks)
 
 
 def event_body(event: Event) -> str:
@@ -188,8 +191,11 @@ def _updated(services: Services, webhook: str, identifier: str, change: Callable
 
 def _send(services: Services, delivery: Delivery, attempt: int, wait: float = 0.0) -> None:
     """Have the delivery looked at in `wait` seconds, or as soon as the longest delay of a queue is over."""
-    task = {"task": "webhook", "webhook": delivery.webhook, "delivery": delivery.id, "attempt": attempt}
-    services.queues.send(QueueName.WEBHOOK, [task], delay=min(_MAX_DELAY, math.ceil(wait)))
+    services.queues.send(QueueName.WEBHOOK, [_task(delivery, attempt)], delay=min(_MAX_DELAY, math.ceil(wait)))
+
+
+def _task(delivery: Delivery, attempt: int) -> dict[str, object]:
+    return {"task": "webhook", "webhook": delivery.webhook, "delivery": delivery.id, "attempt": attempt}
 
 
 def _parts(task: object) -> tuple[str, str, int]:
