@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
@@ -10,11 +12,13 @@ import pytest
 from fastapi.testclient import TestClient
 from moto import mock_aws
 
+from kinora.api.access import Access
 from kinora.api.app import create_app
 from kinora.bootstrap import build
 from kinora.metadata.dynamodb_tables import TABLES
-from kinora.model import Scope
+from kinora.model import Blob, Kind, MediaAccess, Original, Scope
 from kinora.object_keys import video_key
+from kinora.playback_tokens import Limits
 from kinora.settings import Settings
 
 HASH = "ab" * 32
@@ -48,10 +52,12 @@ def client(monkeypatch) -> Iterator[TestClient]:
         secrets = boto3.client("secretsmanager")
         secrets.create_secret(Name="api-key", SecretString="kin_test")
         secrets.create_secret(Name="signing-keys", SecretString="A" * 64)
-        services = build(Settings.from_env(ENVIRON))
+        now = [float(int(time.time()))]
+        services = replace(build(Settings.from_env(ENVIRON)), clock=lambda: now[0])
         services.storage.put(Scope.MEDIA, video_key(HASH, "master.m3u8"), b"#EXTM3U\n")
         services.storage.put(Scope.MEDIA, video_key(HASH, "video/r240_h264/seg_0.m4s"), b"segment")
-        with TestClient(create_app(services), follow_redirects=False) as client:
+        with TestClient(create_app(services), follow_redirects=False, client=("203.0.113.7", 1)) as client:
+            client.services, client.now = services, now
             yield client
 
 
@@ -125,3 +131,52 @@ def test_a_declared_checksum_is_bound_to_the_address(client):
     declared = KEY | {"x-amz-checksum-sha256": target["headers"]["x-amz-checksum-sha256"]}
     answer = client.put("/api/uploads/a.mov", headers=declared)
     assert "x-amz-checksum-sha256" in answer.headers["location"]
+
+
+def test_redirects_to_private_media_end_with_their_token_and_soon(client):
+    key = {"X-Api-Key": "kin_test"}
+    services, now = client.services, client.now
+    services.catalog.attach(
+        Original("uploads/a.mov", HASH, 1, "e", "0A", changed_at=1.0), Blob(HASH, 1, "video/mp4", Kind.VIDEO, 1.0)
+    )
+    services.storage.put(Scope.MEDIA, video_key(HASH, "proxy/r240_h264.mp4"), b"proxy")
+    assert client.put(f"/api/media/{HASH}/access", json={"access": "token"}, headers=key).json()["access"] == "token"
+    segment, film = f"/stream/{HASH}/video/r240_h264/seg_0.m4s", f"/stream/{HASH}/proxy/r240_h264.mp4"
+    assert client.get(segment).status_code == 404
+
+    def lasting(address: str, token: str) -> int:
+        answer = client.get(f"{address}?token={token}")
+        assert (answer.status_code, answer.headers["cache-control"]) == (302, "no-store")
+        assert answer.headers["vary"] == "Authorization, Cookie"
+        assert token not in answer.headers["location"]
+        return int(parse_qs(urlsplit(answer.headers["location"]).query)["X-Amz-Expires"][0])
+
+    def token(**wanted) -> str:
+        answer = client.post(f"/api/media/{HASH}/tokens", json=wanted, headers=key)
+        return answer.json()["token"]
+
+    short, long, bound = token(seconds=100), token(seconds=7200), token(seconds=7200, network="203.0.113.0/24")
+    assert [lasting(segment, one) for one in (short, long, bound)] == [100, 300, 300]
+    assert [lasting(film, one) for one in (short, long, bound)] == [100, 3600, 300]
+    now[0] += 99.5
+    assert lasting(segment, short) == 1
+    signature = Access(services).sign("thumb", "images/ab/x.webp")
+    services.storage.put(Scope.MEDIA, "images/ab/x.webp", b"thumb")
+    now[0] += 3590
+    location = client.get(f"/thumb/{signature}/images/ab/x.webp").headers["location"]
+    assert int(parse_qs(urlsplit(location).query)["X-Amz-Expires"][0]) <= 10
+
+
+def test_one_session_gets_a_token_on_dynamodb_too(client):
+    services = client.services
+    services.storage.put(Scope.MEDIA, video_key(HASH, "cover.jpg"), b"cover")
+    services.catalog.attach(
+        Original("uploads/a.mov", HASH, 1, "e", "0A", changed_at=1.0), Blob(HASH, 1, "video/mp4", Kind.VIDEO, 1.0)
+    )
+    services.catalog.set_access(HASH, MediaAccess.TOKEN)
+    token = Access(services).playback_token(HASH, limits=Limits(session="once"))
+    address = f"/stream/{HASH}/cover.jpg?token={token}&session="
+    others = TestClient(create_app(services), follow_redirects=False, client=("203.0.113.7", 1))
+    assert client.get(address + "0123456789abcdef").status_code == 302
+    assert others.get(address + "another-session-").status_code == 403
+    assert others.get(address + "0123456789abcdef").status_code == 302
