@@ -7,8 +7,8 @@ from fastapi import FastAPI
 from kinora import __version__
 from kinora.api.access import Access, needs_api_key
 from kinora.api.crops import crops_router
-from kinora.api.events import Listeners, events_router
 from kinora.api.encryption import encryption_router
+from kinora.api.events import Listeners, events_router
 from kinora.api.exports import exports_router
 from kinora.api.headers import BehindProxies, SafeHeaders, allow_origins
 from kinora.api.health import health_router
