@@ -49,13 +49,30 @@ export const removeMoment = (hash, id) => call(`/api/media/${hash}/moments/${id}
 export const requestProxy = (hash) => send(`/api/media/${hash}/proxy`, "POST", { retry: true });
 export const requestCrop = (hash, box) => send(`/api/media/${hash}/crops`, "POST", { boxes: [box], longest: 2048, retry: true });
 
-/** Uploads a file and never replaces another: a taken name gets a number. `onProgress` receives 0 to 1. */
-export async function upload(file, onProgress) {
-  for (let attempt = 1; attempt <= MOST_NAMES; attempt += 1) {
+/** Addresses of uploads in parts, in the form of S3 and of Uppy's plugin (docs/uploads.md). */
+const inParts = (upload, path = "") => `/api/uploads/s3/multipart/${encodeURIComponent(upload.id)}${path}?key=${encodeURIComponent(upload.key)}`;
+
+/** Where a whole file goes; `key` may get a number. */
+export const wholeTarget = (name) => withFreeName(name, (key) => send("/api/uploads", "POST", { key }));
+
+export async function beginParts(file, checksums, isPromised) {
+  const begun = await withFreeName(file.name, (key) => {
+    if (isPromised(key)) throw new ApiError(409, {});
+    return send("/api/uploads/s3/multipart", "POST", { key, size: file.size, checksums });
+  });
+  return { id: begun.uploadId, key: begun.key };
+}
+
+export const storedParts = (upload) => call(inParts(upload));
+export const partTarget = (upload, number, sha256) => call(inParts(upload, `/${number}`) + (sha256 ? `&sha256=${sha256}` : ""));
+export const abortParts = (upload) => call(inParts(upload), { method: "DELETE" });
+export const completeParts = (upload, parts) => send(inParts(upload, "/complete"), "POST", { parts });
+
+/** Never replaces another original: a taken name gets a number. */
+async function withFreeName(name, attempt) {
+  for (let number = 1; number <= MOST_NAMES; number += 1) {
     try {
-      const target = await targetOf(attempt === 1 ? file.name : numbered(file.name, attempt));
-      await put(target, file, onProgress);
-      return target.key;
+      return await attempt(number === 1 ? name : numbered(name, number));
     } catch (error) {
       if (!TAKEN.has(error.status)) throw error;
     }
@@ -63,28 +80,33 @@ export async function upload(file, onProgress) {
   throw new Error("Too many originals have this name.");
 }
 
-const targetOf = (key) => send("/api/uploads", "POST", { key });
-
 function numbered(name, number) {
   const dot = name.lastIndexOf(".");
   return dot > 0 ? `${name.slice(0, dot)}-${number}${name.slice(dot)}` : `${name}-${number}`;
 }
 
-// XMLHttpRequest, because fetch does not report the progress of an upload.
-function put(target, file, onProgress) {
+/**
+ * Sends bytes to an address and returns the ETag of what is stored. `onProgress` receives the bytes that are sent. With
+ * XMLHttpRequest, because fetch does not report the progress of an upload.
+ */
+export function put(target, body, onProgress, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open(target.method, target.url);
     if (target.needs_api_key) request.setRequestHeader("Authorization", `Bearer ${apiKey.get()}`);
     for (const [name, value] of Object.entries(target.headers)) request.setRequestHeader(name, value);
-    request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+    const stop = () => request.abort();
+    signal?.addEventListener("abort", stop);
+    request.upload.onprogress = (event) => onProgress(event.loaded);
+    request.onabort = () => reject(new DOMException("The upload was paused.", "AbortError"));
     request.onerror = () => reject(new Error("The connection broke."));
+    request.onloadend = () => signal?.removeEventListener("abort", stop);
     request.onload = () => {
-      if (request.status < 300) return resolve();
+      if (request.status < 300) return resolve(request.getResponseHeader("ETag"));
       let problem = {};
       try { problem = JSON.parse(request.responseText); } catch { /* S3 answers XML */ }
       return reject(new ApiError(request.status, problem));
     };
-    request.send(file);
+    request.send(body);
   });
 }

@@ -1,7 +1,7 @@
-// Takes files in, by dropping and by choosing, and uploads them one after the other.
+// Takes files in, by dropping and by choosing, and uploads them one after the other; large ones can be paused.
 
-import { upload } from "./client.js";
-import { $, element } from "./dom.js";
+import { $, element, sizeOf } from "./dom.js";
+import { discard, isResumable, unfinished, upload } from "./parts.js";
 
 let last = Promise.resolve();
 
@@ -9,8 +9,8 @@ let last = Promise.resolve();
 export function takeUploads(onUploaded) {
   const take = (files) => {
     for (const file of files) {
-      const row = uploadRow(file);
-      last = last.then(() => send(file, row, onUploaded));
+      document.querySelector(`#uploads [data-waits="${CSS.escape(`${file.size}:${file.name}`)}"]`)?.remove();
+      new Sending(file, onUploaded).enqueue();
     }
   };
   $("files").addEventListener("change", (event) => {
@@ -26,30 +26,72 @@ export function takeUploads(onUploaded) {
       if (type === "drop") take([...event.dataTransfer.files]);
     });
   }
-  addEventListener("beforeunload", (event) => { if (document.querySelector("#uploads progress")) event.preventDefault(); });
+  addEventListener("beforeunload", (event) => { if (document.querySelector("#uploads .running")) event.preventDefault(); });
+  unfinished().forEach(showInterrupted);
 }
 
-function uploadRow(file) {
-  const bar = element("progress", { value: 0, max: 1, ariaLabel: `Upload of ${file.name}` });
-  const state = element("span", { className: "state", textContent: "waiting" });
-  const row = element("li", {}, element("span", { className: "name", textContent: file.name, title: file.name }), state, bar);
-  $("uploads").append(row);
-  return { row, bar, state };
-}
-
-async function send(file, { row, bar, state }, onUploaded) {
-  state.textContent = "uploading";
-  try {
-    await upload(file, (part) => { bar.value = part; });
-    row.remove();
-    onUploaded();
-  } catch (error) {
-    state.textContent = "failed";
-    state.classList.add("failed");
-    bar.remove();
-    row.append(
-      element("button", { type: "button", textContent: "Dismiss", onclick: () => row.remove() }),
-      element("p", { className: "why", role: "alert", textContent: error.message }),
-    );
+/** One file on its way, and its row. */
+class Sending {
+  constructor(file, onUploaded) {
+    this.file = file;
+    this.onUploaded = onUploaded;
+    this.bar = element("progress", { value: 0, max: 1, ariaLabel: `Upload of ${file.name}` });
+    this.state = element("span", { className: "state" });
+    this.actions = element("span", { className: "actions" });
+    this.row = element("li", {}, nameTag(file.name), this.state, this.bar, this.actions);
+    $("uploads").append(this.row);
   }
+
+  enqueue() {
+    this.pausing = new AbortController();
+    this.show("waiting", "running", isResumable(this.file) ? [["Pause", () => this.pausing.abort()]] : []);
+    this.row.querySelector(".why")?.remove();
+    last = last.then(() => this.run());
+  }
+
+  async run() {
+    const { signal } = this.pausing;
+    this.state.textContent = "uploading";
+    try {
+      signal.throwIfAborted();
+      await upload(this.file, { signal, onProgress: (part) => { this.bar.value = part; } });
+      this.row.remove();
+      this.onUploaded();
+    } catch (error) {
+      if (signal.aborted) this.show("paused", "paused", [["Resume", () => this.enqueue()], ["Discard", () => this.discard()]]);
+      else this.fail(error);
+    }
+  }
+
+  fail(error) {
+    this.show("failed", "failed", [["Try again", () => this.enqueue()], ["Dismiss", () => this.discard()]]);
+    this.row.append(element("p", { className: "why", role: "alert", textContent: error.message }));
+  }
+
+  discard() {
+    this.row.remove();
+    discard(this.file).catch(() => {}); // the server forgets it by itself after some days
+  }
+
+  show(state, className, actions) {
+    this.state.textContent = state;
+    this.state.classList.toggle("failed", state === "failed");
+    this.row.className = className;
+    this.bar.hidden = state === "failed";
+    this.actions.replaceChildren(...actions.map(([textContent, onclick]) => element("button", { type: "button", textContent, onclick })));
+  }
+}
+
+const nameTag = (name) => element("span", { className: "name", textContent: name, title: name });
+
+/** A row for an upload that was begun before the page was opened: it goes on when its file is chosen again. */
+function showInterrupted(one) {
+  const row = element("li", { className: "paused" }, nameTag(one.name), element("span", { className: "state", textContent: "interrupted" }));
+  const forget = () => { row.remove(); one.forget().catch(() => {}); };
+  row.dataset.waits = `${one.size}:${one.name}`;
+  row.append(
+    element("span", { className: "hint", textContent: `${sizeOf(one.size)}; choose the file again to go on` }),
+    element("span", { className: "actions" }, element("button", { type: "button", textContent: "Discard", onclick: forget })),
+  );
+  $("uploads").append(row);
 }
