@@ -18,6 +18,7 @@ from kinora.errors import InvalidInput, NoSpace, Unavailable
 
 BUSY_SECONDS = 30.0
 COUNTS_FILE = "counts.db"  # beside the one file: what may be lost in a power cut
+COUNTS_BUSY_SECONDS = 2.0  # whoever is counted does not wait for it longer
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kinora.database import COUNTS_FILE, Database
+from kinora.database import COUNTS_BUSY_SECONDS, COUNTS_FILE, Database
 from kinora.metadata.sqlite_catalog import SqliteCatalog
 from kinora.metadata.sqlite_jobs import SqliteJobs, SqliteOutbox
 from kinora.metadata.sqlite_keys import SqliteContentKeys
@@ -30,7 +30,7 @@ class SqliteMetadata:
         self.leases = SqliteLeases(self._database)
         self.outbox = SqliteOutbox(self._database)
         self.webhooks = SqliteWebhooks(self._database)
-        self._counts = Database(path.with_name(COUNTS_FILE), LIMITS_SCHEMA, durable=False)
+        self._counts = Database(path.with_name(COUNTS_FILE), LIMITS_SCHEMA, busy_seconds=COUNTS_BUSY_SECONDS, durable=False)
         self.rate_limits = SqliteRateLimits(self._counts)
 
     def close(self) -> None:

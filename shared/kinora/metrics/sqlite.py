@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from kinora.database import Database, Schema
+from kinora.database import COUNTS_BUSY_SECONDS, Database, Schema
 from kinora.errors import KinoraError
 from kinora.metrics.base import METRICS, Metric, Series
 from kinora.observability import logger
@@ -39,7 +39,7 @@ class SqliteMetrics:
     """`kinora.metrics.base.Metrics` and `MetricsReader`."""
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path, SCHEMA, durable=False)
+        self._database = Database(path, SCHEMA, busy_seconds=COUNTS_BUSY_SECONDS, durable=False)
         self._lock = threading.Lock()
         self._kept: dict[_Row, float] = defaultdict(float)
 
