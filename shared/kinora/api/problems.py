@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kinora.api.credentials import without_credentials
 from kinora.api.routes import allowed_methods
 from kinora.errors import KinoraError, RangeNotSatisfiable, Unauthorized, Unavailable
 from kinora.observability import logger
@@ -66,7 +67,9 @@ def _on_kinora_error(request: Request, error: Exception) -> Response:
     if isinstance(error, Unavailable):
         headers["Retry-After"] = "1"
     if error.status >= 500 and error.code != "pending":
-        logger.error("request failed", extra={"path": request.url.path, "code": error.code, "reason": str(error)})
+        logger.error(
+            "request failed", extra={"path": without_credentials(request.url.path), "code": error.code, "reason": str(error)}
+        )
     return problem(error.status, error.code, error.public_message, headers)
 
 
@@ -105,5 +108,5 @@ class _UnexpectedErrors:
         except Exception as error:
             if begun or scope["type"] != "http":
                 raise
-            logger.error("request failed unexpectedly", extra={"path": scope["path"]}, exc_info=error)
+            logger.error("request failed unexpectedly", extra={"path": without_credentials(scope["path"])}, exc_info=error)
             await problem(500, KinoraError.code, KinoraError.public_message)(scope, receive, send)

@@ -16,7 +16,7 @@ from kinora.errors import Unavailable
 from kinora.local.context import Context
 from kinora.local.house import LOG_FILE, House, Options
 from kinora.local.lock import InstanceLock
-from kinora.local.logs import log_to_terminal
+from kinora.local.logs import WithoutCredentials, log_to_terminal
 from kinora.local.putting import Putting
 from kinora.local.sources.base import Chaos
 from kinora.model import Scope
@@ -117,6 +117,8 @@ def _serve(house: House, listener: socket.socket, *, verbose: bool) -> None:
         server_header=False,
         proxy_headers=False,  # uvicorn would believe any process of this machine; KINORA_TRUSTED_PROXIES says whom to believe
     )
+
+    logging.getLogger("uvicorn.access").addFilter(WithoutCredentials())
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
