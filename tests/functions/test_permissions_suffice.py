@@ -21,11 +21,12 @@ SOURCE, MEDIA = (text(properties(name)["BucketName"]) for name in ("SourceBucket
 WORKERS = {"ImageQueue": "Image", "PrepareQueue": "Video", "EncodeQueue": "Video", "WebhookQueue": "Notify"}
 BY_LAMBDA_ITSELF = {"TakeUpFailures", "Log", "ReceiveTasks", "ReadOutbox", "FindOutbox", "SetAsideFailures"}
 # What is allowed and not called here: what follows an unclear answer to an upload, taking back what was made
-# for a medium that was removed meanwhile, what an upload needs that is known and shall be encrypted,
+# for a medium that was removed meanwhile, what an upload needs that shall be encrypted,
 # and deleting the segment rows of a video, which the API does here.
 IDLE = {
     ("Image", "WriteImages"): {"s3:AbortMultipartUpload", "s3:DeleteObject"},
     ("Video", "WriteVideos"): {"s3:AbortMultipartUpload", "s3:DeleteObject"},
+    ("Ingest", "AskForEncryption"): {"dynamodb:Query", "dynamodb:ConditionCheckItem"},
     ("Ingest", "SendEncryption"): {"sqs:SendMessage"},
     ("Sweep", "ChangeJobs"): {"dynamodb:BatchWriteItem"},
 }
@@ -128,6 +129,7 @@ def live(way: Way) -> None:
     for original in ("a.jpg", "a.mp4"):
         address = f"/img/public/preset:card/uploads/{original}.webp"
         assert way.http("GET", address)["statusCode"] in {302, 307}, "made for who asks"
+    encrypt(way, jobs["a.mp4"]["hash"])
     for name in ("broken.jpg", "broken.mp4"):
         way.http("POST", f"/api/jobs/{jobs[name]['id']}/retry")
     way.work()
@@ -187,16 +189,25 @@ def show(way: Way, content_hash: str) -> None:
     moment = {"name": "start", "start": 0, "end": 1}
     way.http("POST", f"/api/media/{content_hash}/moments", moment)
     way.work()
+    watch(way, content_hash)
+
+
+def encrypt(way: Way, content_hash: str) -> None:
     way.json("PUT", f"/api/media/{content_hash}/encryption")
+    way.work()
     token = way.json("POST", f"/api/media/{content_hash}/tokens")["token"]
-    playlist = way.http("GET", f"/stream/{content_hash}/master.m3u8?token={token}")["content"].decode()
-    media = next(line for line in playlist.splitlines() if line and not line.startswith("#"))
-    segment = f"{media.rsplit('/', 1)[0]}/seg_0.m4s"
-    assert way.http("GET", f"/stream/{content_hash}/{segment}?token={token}")["statusCode"] in {302, 307}
-    boto3.client("s3").delete_object(Bucket=MEDIA, Key=f"videos/{content_hash[:2]}/{content_hash}/{segment}")
-    assert way.http("GET", f"/stream/{content_hash}/{segment}?token={token}")["statusCode"] in {302, 307}, "made for who asks"
+    watch(way, content_hash, f"?token={token}")
     (revision,) = way.json("GET", f"/api/media/{content_hash}/encryption")["revisions"]
     assert len(way.http("GET", f"/keys/{revision['key_id']}?token={token}")["content"]) == 16
+
+
+def watch(way: Way, content_hash: str, query: str = "") -> None:
+    playlist = way.http("GET", f"/stream/{content_hash}/master.m3u8{query}")["content"].decode()
+    media = next(line for line in playlist.splitlines() if line and not line.startswith("#"))
+    segment = f"{media.partition('?')[0].rsplit('/', 1)[0]}/seg_0.m4s"
+    assert way.http("GET", f"/stream/{content_hash}/{segment}{query}")["statusCode"] in {302, 307}
+    boto3.client("s3").delete_object(Bucket=MEDIA, Key=f"videos/{content_hash[:2]}/{content_hash}/{segment}")
+    assert way.http("GET", f"/stream/{content_hash}/{segment}{query}")["statusCode"] in {302, 307}, "made for who asks"
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +215,6 @@ def needs():
     with pytest.MonkeyPatch.context() as monkeypatch, account(monkeypatch) as aws:
         aws.functions.environments["Api"]["KINORA_IMAGE_PRESETS"] = "public:card=w:40,h:30,fit:cover"
         aws.functions.environments["Sweep"] |= {"KINORA_GRACE_SECONDS": "0", "KINORA_STUCK_SECONDS": "1"}
-        aws.functions.environments["Ingest"]["KINORA_ENCRYPT"] = "all"
         live(Way(aws))
         yield aws.needs
 
