@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from urllib.parse import quote
 
+from fastapi import Request
+
 from kinora.api.access import Access
 from kinora.services import Services
 
@@ -55,6 +57,10 @@ class Links:
 
     def upload(self, key: str) -> str:
         return f"{self._base}/api/uploads/{quote(key)}"
+
+    def absolute(self, request: Request, address: str) -> str:
+        """For pages of other origins: an address with the API's own origin, as this client knows it."""
+        return address if self._base else f"{str(request.base_url).rstrip('/')}{address}"
 
     def upload_form(self, key: str) -> str:
         return f"{self._base}/upload/{self._access.sign('upload-form', key)}/form/{quote(key)}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 
 from kinora.api.access import Access
 from kinora.api.links import Links
@@ -60,8 +60,8 @@ def parts_router(services: Services, links: Links, prefix: str, folder_of: Calla
     inside = Depends(folder_of)
 
     @router.get("/params", summary="Where to send a small file, as a form")
-    def params(filename: _Filename, folder: str = inside) -> FormTarget:
-        return steps.form(folder, filename)
+    def params(request: Request, filename: _Filename, folder: str = inside) -> FormTarget:
+        return steps.form(request, folder, filename)
 
     @router.post("/multipart", summary="Begin an upload in parts", responses=_TAKEN)
     def create(wanted: NewUpload, folder: str = inside) -> StartedUpload:
@@ -72,17 +72,19 @@ def parts_router(services: Services, links: Links, prefix: str, folder_of: Calla
         return [PartView.of(part) for part in steps.stored(folder, upload, key)]
 
     @router.get("/multipart/{upload}/batch", summary="Where to send several parts")
-    def sign_batch(upload: _UploadId, key: _Key, partNumbers: str, folder: str = inside) -> PartTargets:  # noqa: N803 Uppy's name
-        urls = {text: steps.target(folder, upload, key, number, None).url for text, number in _numbers(partNumbers)}
+    def sign_batch(request: Request, upload: _UploadId, key: _Key, partNumbers: str, folder: str = inside) -> PartTargets:  # noqa: N803 Uppy's name
+        urls = {text: steps.target(request, folder, upload, key, number, None).url for text, number in _numbers(partNumbers)}
         return PartTargets(presignedUrls=urls)
 
     @router.get("/multipart/{upload}/{number}", summary="Where to send a part")
-    def sign(upload: _UploadId, number: _Number, key: _Key, sha256: _Sha256 = None, folder: str = inside) -> PartTarget:
-        return steps.target(folder, upload, key, number, sha256)
+    def sign(
+        request: Request, upload: _UploadId, number: _Number, key: _Key, sha256: _Sha256 = None, folder: str = inside
+    ) -> PartTarget:
+        return steps.target(request, folder, upload, key, number, sha256)
 
     @router.post("/multipart/{upload}/complete", summary="Make one original of the parts", responses=_TAKEN | _GONE)
-    def complete(upload: _UploadId, key: _Key, done: UploadedParts, folder: str = inside) -> CompletedUpload:
-        return steps.complete(folder, upload, key, done)
+    def complete(request: Request, upload: _UploadId, key: _Key, done: UploadedParts, folder: str = inside) -> CompletedUpload:
+        return steps.complete(request, folder, upload, key, done)
 
     @router.delete("/multipart/{upload}", summary="Forget an upload and its parts")
     def abort(upload: _UploadId, key: _Key, folder: str = inside) -> dict[str, str]:

@@ -4,6 +4,8 @@ that are signed for one part each, S3's own on AWS, `/upload/…` locally.
 
 from __future__ import annotations
 
+from fastapi import Request
+
 from kinora.api.declared import checksum_header
 from kinora.api.links import Links
 from kinora.api.upload_keys import distinct_key, key_below, key_within
@@ -28,11 +30,12 @@ class UploadSteps:
         self._presigner = services.part_presigner
         self._links = links
 
-    def form(self, folder: str, filename: str) -> FormTarget:
+    def form(self, request: Request, folder: str, filename: str) -> FormTarget:
         """Where a small file goes as a whole."""
         key, expires = distinct_key(folder, filename), self._settings.url_seconds
         if self._presigner is None:
-            return FormTarget(url=self._links.upload_form(key), fields={"key": key}, expires=expires)
+            url = self._links.absolute(request, self._links.upload_form(key))
+            return FormTarget(url=url, fields={"key": key}, expires=expires)
         limit = self._settings.max_upload_bytes
         url, fields = self._presigner.presign_form(_SOURCE, key, expires=expires, max_bytes=limit)
         return FormTarget(url=url, fields=fields, expires=expires)
@@ -51,17 +54,18 @@ class UploadSteps:
         """Raises NotFound."""
         return list(self._uploads.parts(_SOURCE, key_within(folder, key), upload))
 
-    def target(self, folder: str, upload: str, key: str, number: int, sha256: str | None) -> PartTarget:
+    def target(self, request: Request, folder: str, upload: str, key: str, number: int, sha256: str | None) -> PartTarget:
         """Where a part goes. `sha256` is hex, or None. Raises InvalidInput for a number that no part has."""
         key, expires = key_within(folder, key), self._settings.url_seconds
         check_number(number)
         if self._presigner is None:
             headers = checksum_header(sha256) if sha256 else {}
-            return PartTarget(url=self._links.upload_part(key, upload, number, sha256), headers=headers, expires=expires)
+            url = self._links.absolute(request, self._links.upload_part(key, upload, number, sha256))
+            return PartTarget(url=url, headers=headers, expires=expires)
         url, headers = self._presigner.presign_part(_SOURCE, key, upload, number, expires=expires, sha256=sha256)
         return PartTarget(url=url, headers=headers, expires=expires)
 
-    def complete(self, folder: str, upload: str, key: str, done: UploadedParts) -> CompletedUpload:
+    def complete(self, request: Request, folder: str, upload: str, key: str, done: UploadedParts) -> CompletedUpload:
         """Raises NotFound, InvalidInput, LimitExceeded, AlreadyExists."""
         mode = PutMode.OVERWRITE if done.replace else PutMode.CREATE
         parts = [(part.PartNumber, part.ETag) for part in done.parts]
@@ -70,7 +74,8 @@ class UploadSteps:
             info = self._uploads.complete(_SOURCE, inside, upload, parts, mode, max_bytes=limit)
         except AlreadyExists as error:
             raise AlreadyExists(public_message=TAKEN) from error
-        return CompletedUpload(location=self._links.original(info.key), key=info.key, etag=info.etag, size=info.size)
+        location = self._links.absolute(request, self._links.original(info.key))
+        return CompletedUpload(location=location, key=info.key, etag=info.etag, size=info.size)
 
     def abort(self, folder: str, upload: str, key: str) -> None:
         self._uploads.abort(_SOURCE, key_within(folder, key), upload)

@@ -44,10 +44,11 @@ def uploads_router(services: Services, links: Links, access: Access) -> APIRoute
         return UploadTarget(key=key, method="PUT", url=url, headers=headers, needs_api_key=False)
 
     @router.post("/grants", summary="Let a browser upload into one folder")
-    def grant(wanted: GrantRequest) -> Grant:
+    def grant(request: Request, wanted: GrantRequest) -> Grant:
         inside = key_below(settings.upload_prefix, wanted.folder.strip("/"))
         signature = access.sign(GRANT_ROUTE, f"{inside}/")
-        return Grant(folder=f"{inside}/", endpoint=links.grant(signature, inside), expires=settings.url_seconds)
+        endpoint = links.absolute(request, links.grant(signature, inside))
+        return Grant(folder=f"{inside}/", endpoint=endpoint, expires=settings.url_seconds)
 
     @router.put(
         "/{key:path}",
