@@ -151,7 +151,7 @@ class Settings:
     )
     cors_origins: tuple[str, ...] = setting(origins, "*", "Origins that browsers may call from.")
     rate_limits: Mapping[str, RateLimit] = setting(
-        rate_limits, "keys=120/60", "Requests of one client in seconds by class of routes; 0: no limit. A class left out keeps its default."
+        rate_limits, "keys=120/60", "Requests of one client in seconds, by class of routes; 0: no limit; left out: the default."
     )
     trusted_proxies: int = setting(
         non_negative, "0", "How many proxies in front add the address of their client to X-Forwarded-For."
