@@ -14,7 +14,7 @@ from kinora.image_options import ANIMATED_FORMATS, ANIMATED_TYPES
 from kinora.media.heic import decode_heic
 from kinora.media.image_animation import shrink_roll
 from kinora.media.image_encode import encode
-from kinora.media.image_geometry import Target, fit
+from kinora.media.image_geometry import Target, fit, jpeg_shrink
 from kinora.media.image_open import decoding, field, load, reading
 from kinora.media.sniffed import Sniffed
 from kinora.settings import ImageVariant
@@ -114,7 +114,7 @@ def _stills(file: BinaryIO, sniffed: Sniffed, info: ImageInfo, targets: Sequence
             image = shrink_upright(decode_heic(file), *size)
     else:
         with reading(file, sniffed) as source:
-            image = shrink_upright(load(source, sniffed, **_shrink_on_load(sniffed, targets[0].scale)), *size)
+            image = shrink_upright(load(source, sniffed, **_shrunk(sniffed, info, targets[0].scale)), *size)
     for target in targets:
         width, height = target.scaled(info.width, info.height)
         with decoding():
@@ -137,16 +137,16 @@ def decode_upright(file: BinaryIO, sniffed: Sniffed, info: ImageInfo) -> Any:
         return shrink_upright(load(source, sniffed), info.width, info.height)
 
 
-def _shrink_on_load(sniffed: Sniffed, scale: float) -> dict[str, int]:
-    """JPEG can be decoded at a fraction of its size; twice the wanted size is kept so that the resampling stays sharp."""
-    if sniffed.media_type != "image/jpeg":
-        return {}
-    return {"shrink": next((shrink for shrink in (8, 4, 2) if scale * shrink * 2 <= 1), 1)}
+def _shrunk(sniffed: Sniffed, info: ImageInfo, scale: float) -> dict[str, int]:
+    return {"shrink": jpeg_shrink(info.width, info.height, scale)} if sniffed.media_type == "image/jpeg" else {}
 
 
 def shrink_upright(image: Any, width: int, height: int) -> Any:
     """Decode, shrink to exactly `width` × `height` upright pixels, and convert to 8-bit sRGB."""
-    small = image.thumbnail_image(width, height=height, size="force", output_profile="srgb").copy_memory()
+    has_own_colours = image.get_typeof("icc-profile-data") or image.interpretation == "cmyk" or image.format != "uchar"
+    # Naming a profile where there is nothing to convert changes no pixel and costs ten times the rest.
+    profile = {"output_profile": "srgb"} if has_own_colours else {}
+    small = image.thumbnail_image(width, height=height, size="force", **profile).colourspace("srgb").copy_memory()
     for name in small.get_fields():
         if name in {"icc-profile-data", "orientation", "page-height", "n-pages"}:
             small.remove(name)

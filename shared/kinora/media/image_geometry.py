@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from kinora.image_options import MAX_SIDE
 from kinora.settings import ImageVariant
 
+_LARGE = 4_000_000  # pixels
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -27,6 +29,19 @@ class Target:
         shown_width = max(1, min(width, round(width * self.width / wide)))
         shown_height = max(1, min(height, round(height * self.height / high)))
         return (width - shown_width) // 2, (height - shown_height) // 2, shown_width, shown_height
+
+
+def jpeg_shrink(width: int, height: int, scale: float) -> int:
+    """By how much a JPEG of that size is shrunk while it is decoded, if it is to be shrunk to `scale` in all: 1, 2, 4 or 8.
+
+    Twice the wanted size is left, so that the resampling stays sharp. Of large photos, where decoding is most of the work, only
+    the wanted size is; not where the decoder would round the sides up and so shift the picture.
+    """
+    for shrink in (8, 4, 2):
+        is_exact = width * height >= _LARGE and width % shrink == 0 and height % shrink == 0
+        if scale * shrink * (1 if is_exact else 2) <= 1:
+            return shrink
+    return 1
 
 
 def fit(variant: ImageVariant, width: int, height: int) -> Target:

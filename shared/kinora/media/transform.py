@@ -14,6 +14,7 @@ from kinora.media.heic import decode_heic
 from kinora.media.image import HEVC_TYPES, PAGED_TYPES, ImageInfo, Picture, inspect, shrink_upright
 from kinora.media.image_animation import shrink_frames, to_srgb
 from kinora.media.image_encode import encode
+from kinora.media.image_geometry import jpeg_shrink
 from kinora.media.image_open import decoding, field, load, reading
 from kinora.media.libvips import pyvips
 from kinora.media.sniffed import Sniffed
@@ -74,15 +75,13 @@ def _cut(image: Any, part: Part) -> Any:
 
 
 def _shrink_on_load(image: Any, sniffed: Sniffed, options: ImageOptions, max_output: int) -> int:
-    """JPEG can be decoded at a fraction of its size; twice the wanted size is kept so that the resampling stays sharp."""
     if sniffed.media_type != "image/jpeg":
         return 1
     on_its_side = field(image, "orientation", 1) >= 5
     width, height = (image.height, image.width) if on_its_side else (image.width, image.height)
     shown = pixels(shown_part(options, width, height), width, height)[2:]
     scaled = lay_out(options, *shown, max_output=max_output).unturned(options)
-    scale = max(scaled[0] / shown[0], scaled[1] / shown[1])
-    return next((shrink for shrink in (8, 4, 2) if scale * shrink * 2 <= 1), 1)
+    return jpeg_shrink(width, height, max(scaled[0] / shown[0], scaled[1] / shown[1]))
 
 
 def _check_page(image: Any, max_pixels: int) -> None:

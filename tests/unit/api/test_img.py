@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from kinora.api.access import Access
 from kinora.errors import KinoraError, NotFound
 from kinora.model import BlobState, MediaAccess, Scope
 from kinora.object_keys import video_key
 from kinora.pipeline.having_made import have_made
 from kinora.pipeline.leases import LEASE_SECONDS
-from kinora.signing import sign
 from tests.pictures import picture
 from tests.unit.api.picture_house import Pictures, pictures
 
@@ -153,8 +153,8 @@ def test_the_signature_covers_options_key_and_format_and_comes_first(shop):
     for other in ("thumb", "original", "playback"):
         wrong = shop.access.sign(other, f"uploads/{CAT}.jpg", options="w:60")
         assert code_of(shop.get("w:60", f"{CAT}.jpg", signature=wrong)) == (403, "signature-invalid")
-    keyring = shop.access._keys()[1]
-    late = sign(keyring, "img", f"uploads/{CAT}.jpg", expires_at=1_600_000_000, options="w:60")
+    long_ago = Access(dataclasses.replace(shop.home.services, clock=lambda: 1_600_000_000.0))
+    late = long_ago.sign("img", f"uploads/{CAT}.jpg", options="w:60")
     assert code_of(shop.get("w:60", f"{CAT}.jpg", signature=late)) == (410, "signature-expired")
     assert shop.maker.asked == []
 
