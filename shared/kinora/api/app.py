@@ -50,6 +50,7 @@ def create_app(services: Services) -> FastAPI:
         responses={
             422: {"description": "Validation failed", **_PROBLEM},
             429: {"description": "Too many requests: `Retry-After` says when the next one passes", **_PROBLEM},
+            "default": {"description": "Any other problem: `code` says which", **_PROBLEM},
         },
     )
     register_problems(app)
