@@ -7,6 +7,7 @@ import time
 from functools import cache
 from pathlib import Path
 
+from kinora.errors import InvalidInput, InvalidSetting
 from kinora.invoking.base import Maker, makers
 from kinora.keywrap.base import KeyWrapping
 from kinora.metadata.base import Leases
@@ -23,6 +24,8 @@ def services() -> Services:
 
 def build(settings: Settings) -> Services:
     """Connect the drivers that `settings.driver` selects. Raises InvalidSetting, Unavailable."""
+    if settings.webhook_url:
+        _check_webhook_url(settings)
     return _aws(settings) if settings.driver == "aws" else _local(settings)
 
 
@@ -115,6 +118,16 @@ def _aws(settings: Settings) -> Services:
         clock=time.time,
         close=lambda: None,
     )
+
+
+def _check_webhook_url(settings: Settings) -> None:
+    from kinora.webhooks.targets import target_of
+
+    try:
+        target_of(settings.webhook_url, ports=settings.webhook_ports, loopback=settings.webhook_loopback)
+    except InvalidInput as error:
+        problem = f"KINORA_WEBHOOK_URL: {error.public_message}"
+        raise InvalidSetting(problem, public_message=problem) from error
 
 
 def _lambda_maker(settings: Settings, leases: Leases) -> Maker | None:

@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from kinora.api.app import create_app
+from kinora.errors import InvalidSetting
 from kinora.model import Delivery
 from kinora.secrets.base import SecretName
 from tests.house import house
@@ -109,6 +110,12 @@ def test_the_webhook_of_the_setting_is_listed_and_can_only_be_switched_and_given
         assert client.patch("/api/webhooks/setting", json={"enabled": False}).json()["enabled"] is False
         assert client.patch("/api/webhooks/setting", json={"url": URL}).json()["code"] == "webhook-by-setting"
         assert client.delete("/api/webhooks/setting").json()["code"] == "webhook-by-setting"
+
+
+def test_a_setting_that_webhooks_cannot_use_is_refused_at_the_start(tmp_path):
+    for url in ("http://hooks.example.com/", "https://10.0.0.1/", "hooks.example.com"):
+        with pytest.raises(InvalidSetting, match="KINORA_WEBHOOK_URL"), house(tmp_path, webhook_url=url):
+            pass
 
 
 def test_all_of_it_needs_the_key(client):
