@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import m3u8
@@ -12,6 +13,7 @@ from fastapi.testclient import TestClient
 from kinora.api.app import create_app
 from kinora.pipeline.segment_keys import plain_key
 from kinora.pipeline.sweep import sweep
+from kinora.setting_values import RateLimit
 from tests.house import HOUR, house
 from tests.pictures import picture
 from tests.unit.media import clips
@@ -195,3 +197,17 @@ def test_photos_are_not_encrypted(home, client, api):
         "revision": 0,
         "revisions": [],
     }
+
+
+def test_one_viewer_who_asks_too_often_does_not_keep_others_out(home, api):
+    settings = replace(home.services.settings, rate_limits={"keys": RateLimit(2, 60)})
+    limited = TestClient(create_app(replace(home.services, settings=settings)))
+    key = key_of(home)
+    first = token_of(limited, api, key.hash)
+    home.services.clock.now += 1
+    second = token_of(limited, api, key.hash)
+    assert [limited.get(f"/keys/{key.key_id}", params={"token": first}).status_code for _ in range(3)] == [200, 200, 429]
+    answer = limited.get(f"/keys/{key.key_id}", params={"token": second}, headers={"Origin": "https://elsewhere.example"})
+    assert (answer.status_code, len(answer.content), answer.headers["access-control-allow-origin"]) == (200, 16, "*")
+    home.services.clock.now += int(limited.get(f"/keys/{key.key_id}", params={"token": first}).headers["retry-after"])
+    assert limited.get(f"/keys/{key.key_id}", params={"token": first}).status_code == 200
