@@ -65,6 +65,12 @@ def check_prefix(prefix: str) -> str:
     return prefix
 
 
+def encrypt_mark(key: str) -> str:
+    """The key of the empty, hidden object beside an original that says, where objects have no metadata, that it shall be encrypted."""
+    folder, slash, name = key.rpartition("/")
+    return check_key(f"{folder}{slash}.{name}.kinora-encrypt")
+
+
 def is_hash(text: str) -> bool:
     """Whether `text` is a lower-case hex SHA-256."""
     return _HASH.fullmatch(text) is not None

@@ -189,6 +189,17 @@ def test_presigned_urls_name_the_regions_host_and_the_key(aws, key):
         storage.presign_put(MEDIA, "../x", expires=60)
 
 
+def test_an_uploader_asks_for_encryption_by_metadata(aws):
+    storage = S3Storage({MEDIA: place(region="eu-central-1")}, read_ahead=1024)
+    url = storage.presign_put(MEDIA, "a.mp4", expires=60, encrypt=True)
+    assert parse_qs(urlsplit(url).query)["X-Amz-SignedHeaders"] == ["host;x-amz-meta-kinora-encrypt"]
+    asked = {"a.mp4": "true", "b.mp4": "TRUE ", "c.mp4": "false", "d.mp4": "1"}
+    for key, text in asked.items():
+        aws.put_object(Bucket=BUCKET, Key=key, Body=b"x", Metadata={"kinora-encrypt": text})
+    assert [storage.head(MEDIA, key).encrypt for key in asked] == [True, True, False, False]
+    assert not storage.put(MEDIA, "e.mp4", b"x").encrypt
+
+
 def test_each_scope_talks_to_its_own_store(aws):
     own = place(
         endpoint="https://minio.example:9000", path_style=True, access_key_id="AKOWN", secret_access_key="s", region="r1"

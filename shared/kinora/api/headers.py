@@ -19,7 +19,7 @@ HSTS = "max-age=31536000"
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _SENT = [
     *("Authorization", "Content-Digest", "Content-Type", "If-Match", "If-Modified-Since", "If-None-Match", "If-Range"),
-    *("Last-Event-ID", "Range", "X-Amz-Checksum-Sha256", "X-Api-Key"),
+    *("Last-Event-ID", "Range", "X-Amz-Checksum-Sha256", "X-Amz-Meta-Kinora-Encrypt", "X-Api-Key"),
 ]
 _EXPOSED = [
     *("Accept-Ranges", "Allow", "Content-Digest", "Content-Disposition", "Content-Length", "Content-Range", "ETag"),

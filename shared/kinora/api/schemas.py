@@ -125,6 +125,7 @@ class UploadRequest(BaseModel):
     key: str = Field(description="Name below the upload prefix, such as holiday/cat.mov", min_length=1, max_length=900)
     replace: bool = Field(False, description="Whether an original with this key may be replaced")
     sha256: str | None = Field(None, description="Hex SHA-256 of the file, which is verified", pattern="^[0-9a-f]{64}$")
+    encrypt: bool = Field(False, description="Whether its stream shall be encrypted")
 
 
 class UploadTarget(BaseModel):

@@ -23,8 +23,11 @@ from kinora.api.upload_schemas import Grant, GrantRequest
 from kinora.api.upload_steps import TAKEN, exists
 from kinora.errors import AlreadyExists, PreconditionFailed
 from kinora.model import Scope
+from kinora.pipeline.encryption_requests import mark_for_encryption
 from kinora.services import Services
 from kinora.storage.base import PutMode
+
+ENCRYPT_HEADER = "x-amz-meta-kinora-encrypt"
 
 
 def uploads_router(services: Services, links: Links, access: Access) -> APIRouter:
@@ -38,9 +41,12 @@ def uploads_router(services: Services, links: Links, access: Access) -> APIRoute
             raise AlreadyExists(public_message=TAKEN)
         headers = {} if wanted.replace else {"If-None-Match": "*"}
         headers |= checksum_header(wanted.sha256) if wanted.sha256 else {}
+        headers |= {ENCRYPT_HEADER: "true"} if wanted.encrypt else {}
         if services.presigner is None:
             return UploadTarget(key=key, method="PUT", url=links.upload(key), headers=headers, needs_api_key=True)
-        url = services.presigner.presign_put(Scope.SOURCE, key, expires=settings.url_seconds, sha256=wanted.sha256)
+        url = services.presigner.presign_put(
+            Scope.SOURCE, key, expires=settings.url_seconds, sha256=wanted.sha256, encrypt=wanted.encrypt
+        )
         return UploadTarget(key=key, method="PUT", url=url, headers=headers, needs_api_key=False)
 
     @router.post("/grants", summary="Let a browser upload into one folder")
@@ -69,14 +75,18 @@ def uploads_router(services: Services, links: Links, access: Access) -> APIRoute
         if_none_match: Annotated[str | None, Header()] = None,
         content_digest: Annotated[str | None, Header(description="RFC 9530, sha-256")] = None,
         x_amz_checksum_sha256: Annotated[str | None, Header(description="As S3 has it: base64")] = None,
+        x_amz_meta_kinora_encrypt: Annotated[str | None, Header(description="`true`: its stream shall be encrypted")] = None,
     ) -> Response:
         key = key_below(settings.upload_prefix, key)
+        encrypt = (x_amz_meta_kinora_encrypt or "").strip().lower() == "true"
         sha256 = declared_sha256(content_digest, x_amz_checksum_sha256)
         if services.presigner is not None:
             # S3 verifies only what the address binds, and refuses such headers that it does not bind.
             bound = sha256 if x_amz_checksum_sha256 else None
-            url = services.presigner.presign_put(Scope.SOURCE, key, expires=settings.url_seconds, sha256=bound)
+            url = services.presigner.presign_put(Scope.SOURCE, key, expires=settings.url_seconds, sha256=bound, encrypt=encrypt)
             return RedirectResponse(url, status.HTTP_307_TEMPORARY_REDIRECT, {"Cache-Control": "no-store"})
+        if encrypt:
+            await to_thread.run_sync(lambda: mark_for_encryption(services, key))
         mode = PutMode.CREATE if (if_none_match or "").strip() == "*" else PutMode.OVERWRITE
         return await _take_in(services, request, key, mode, sha256)
 

@@ -7,16 +7,19 @@ never becomes clear again: of an upload that asks for encryption and one of the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
-from kinora.errors import NotFound, StaleState, UnsupportedMedia
-from kinora.model import Blob, BlobState, ContentKey, Export, Failure, Kind, MediaAccess
+from kinora.errors import InvalidKey, NotFound, StaleState, UnsupportedMedia
+from kinora.model import Blob, BlobState, ContentKey, Export, Failure, Kind, MediaAccess, Scope
+from kinora.object_keys import encrypt_mark
 from kinora.pipeline.export_states import open_exports, send_exports
 from kinora.pipeline.exports import newest_job
 from kinora.pipeline.revisions import Revisions, is_retired, is_revision, number_of, revision_name, revisions_in
 from kinora.pipeline.work import job_id, recipe_of
 from kinora.queues.base import QueueName
 from kinora.services import Services
+from kinora.storage.base import ObjectInfo
 
 _STREAMED = {Kind.VIDEO, Kind.AUDIO}
 
@@ -73,6 +76,30 @@ def request_encryption(services: Services, content_hash: str, revision: int | No
     if opened:
         send_exports(services, opened, opened[0].task)
     return look_at_encryption(services, content_hash)
+
+
+def asks_for_encryption(services: Services, original: ObjectInfo) -> bool:
+    """Whether the installation's setting, the upload's metadata or a mark beside it wants the content encrypted."""
+    if services.settings.encrypt == "all" or original.encrypt:
+        return True
+    if services.presigner is not None:  # a store with metadata needs no marks
+        return False
+    try:
+        return bool(services.storage.head(Scope.SOURCE, encrypt_mark(original.key)))
+    except (NotFound, InvalidKey):
+        return False
+
+
+def mark_for_encryption(services: Services, key: str) -> None:
+    """Before an original is stored where objects have no metadata: what lies at `key` shall be encrypted. Raises InvalidKey."""
+    services.storage.put(Scope.SOURCE, encrypt_mark(key), b"")
+
+
+def forget_mark(services: Services, key: str) -> None:
+    """The original is gone, and another one at its key makes its own wishes."""
+    if services.presigner is None:
+        with suppress(InvalidKey):
+            services.storage.delete(Scope.SOURCE, encrypt_mark(key))
 
 
 def encrypt_upload(services: Services, content_hash: str, kind: Kind) -> list[Export]:

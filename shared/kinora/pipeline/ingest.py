@@ -13,7 +13,7 @@ from kinora.metadata import sequencers
 from kinora.model import UNHASHED, AttachOutcome, Blob, Failure, Kind, Original, Scope
 from kinora.object_keys import check_key
 from kinora.observability import logger
-from kinora.pipeline.encryption_requests import encrypt_upload, send_encryption
+from kinora.pipeline.encryption_requests import asks_for_encryption, encrypt_upload, send_encryption
 from kinora.pipeline.fingerprint import Fingerprint, fingerprint
 from kinora.pipeline.sidecars import announce_change
 from kinora.pipeline.start import refuse, start
@@ -97,7 +97,7 @@ def _register(services: Services, record: ObjectEvent, info: ObjectInfo, known: 
         return "refused"
     if print_of.text_type:
         return "subtitles"  # they wait for media beside them, or these are told
-    opened = encrypt_upload(services, print_of.hash, kind) if services.settings.encrypt == "all" else []
+    opened = encrypt_upload(services, print_of.hash, kind) if asks_for_encryption(services, info) else []
     outcome = start(services, print_of.hash, kind, record.key)
     if outcome == "known":  # its stream may be prepared already; else whoever prepares it sees what was opened
         send_encryption(services, opened)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kinora.errors import NotFound
 from kinora.model import Original, Scope
 from kinora.pipeline.collect import collect_blob, is_clean
+from kinora.pipeline.encryption_requests import forget_mark
 from kinora.services import Services
 
 
@@ -35,4 +36,5 @@ def _delete_original(services: Services, original: Original) -> bool:
     except NotFound:
         return True
     services.storage.delete(Scope.SOURCE, original.key)
+    forget_mark(services, original.key)
     return True

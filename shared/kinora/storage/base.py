@@ -46,7 +46,8 @@ class ByteRange:
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
     """What is known about a stored object. `etag` is strong and unquoted; `sha256` (hex) is set only where the backend
-    has verified it over the whole object; `version` only in versioned buckets."""
+    has verified it over the whole object; `version` only in versioned buckets; `encrypt` where an uploader has asked for it
+    (S3: `x-amz-meta-kinora-encrypt: true`)."""
 
     key: str
     size: int
@@ -55,6 +56,7 @@ class ObjectInfo:
     media_type: str
     sha256: str | None = None
     version: str | None = None
+    encrypt: bool = False
 
 
 class Reader(io.BufferedReader):
@@ -126,6 +128,7 @@ class Presigner(Protocol):
         """A URL that serves the object (GET with ranges; SigV4 binds the method, so no HEAD) for `expires` seconds, with these
         values of Content-Type (default: `object_keys.media_type_of(key)`) and Content-Disposition (RFC 6266)."""
 
-    def presign_put(self, scope: Scope, key: str, *, expires: int, sha256: str | None = None) -> str:
+    def presign_put(self, scope: Scope, key: str, *, expires: int, sha256: str | None = None, encrypt: bool = False) -> str:
         """A URL to which one PUT may be made within `expires` seconds; with `sha256` (hex) of these bytes alone, declared in
-        the header `x-amz-checksum-sha256`."""
+        the header `x-amz-checksum-sha256`; with `encrypt` of what shall be encrypted, with the header
+        `x-amz-meta-kinora-encrypt: true`."""

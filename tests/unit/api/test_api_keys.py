@@ -11,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from kinora.api.app import create_app
+from kinora.model import Scope
 from kinora.pipeline.segment_keys import plain_key
 from kinora.pipeline.sweep import sweep
 from kinora.setting_values import RateLimit
@@ -211,3 +212,23 @@ def test_one_viewer_who_asks_too_often_does_not_keep_others_out(home, api):
     assert (answer.status_code, len(answer.content), answer.headers["access-control-allow-origin"]) == (200, 16, "*")
     home.services.clock.now += int(limited.get(f"/keys/{key.key_id}", params={"token": first}).headers["retry-after"])
     assert limited.get(f"/keys/{key.key_id}", params={"token": first}).status_code == 200
+
+
+def test_an_upload_asks_for_encryption(tmp_path, film):
+    with house(tmp_path, **SMALL | {"encrypt": "none"}) as home, TestClient(create_app(home.services)) as client:
+        api = {"Authorization": f"Bearer {home.api_key}"}
+        target = client.post("/api/uploads", json={"key": "a/film.mp4", "encrypt": True}, headers=api).json()
+        assert target["headers"]["x-amz-meta-kinora-encrypt"] == "true"
+        assert client.put(target["url"], content=film, headers=api | target["headers"]).status_code == 201
+        home.ingest(home.created(target["key"]))
+        home.work()
+        content_hash = home.job().hash
+        place = f"/api/media/{content_hash}/encryption"
+        assert client.get(place, headers=api).json()["revision"] == 1
+        assert not [key for key in home.objects() if "rev_1/" not in key and key.endswith(".m4s")]
+        answer = client.delete(f"/api/media/{content_hash}?originals=true", headers=api)
+        assert answer.json()["complete"]
+        assert list(home.services.storage.list(Scope.SOURCE)) == []
+        client.put(target["url"], content=film, headers=api)
+        home.ingest(home.created(target["key"]))
+        assert client.get(place, headers=api).json()["revisions"] == []
