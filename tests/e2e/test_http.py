@@ -135,3 +135,16 @@ def test_an_upload_that_breaks_off_leaves_nothing(kinora):
         wait_until(lambda: any(path.is_file() and path not in files for path in source.rglob("*")))
     wait_until(lambda: {path for path in source.rglob("*") if path.is_file()} == files)
     assert kinora.client.get("/healthz").status_code == 200
+
+
+def test_what_workers_did_is_among_the_numbers(kinora, original):
+    lines = kinora.client.get("/metrics").text.splitlines()
+    assert 'kinora_tasks_total{task="image",outcome="done"} 1' in lines
+    assert 'kinora_jobs_total{kind="image",state="ready"} 1' in lines
+    assert 'kinora_queue_messages{queue="image",state="visible"} 0' in lines
+
+
+def test_nobody_is_believed_to_be_a_proxy(kinora):
+    with Wire(kinora.port) as wire:
+        _, fields, _ = wire.ask("GET", "/healthz", "X-Forwarded-Proto: https", "X-Forwarded-For: 192.0.2.1")
+    assert "strict-transport-security" not in fields
