@@ -29,6 +29,7 @@ IDLE = {
     ("Ingest", "AskForEncryption"): {"dynamodb:Query", "dynamodb:ConditionCheckItem"},
     ("Ingest", "SendEncryption"): {"sqs:SendMessage"},
     ("Sweep", "ChangeJobs"): {"dynamodb:BatchWriteItem"},
+    ("Api", "ReadSigningKeysParameter"): {"ssm:GetParameter"},
 }
 
 

@@ -96,6 +96,8 @@ def text(value: Any) -> str:
             return str(name)
         case {"Fn::Sub": pattern}:
             return re.sub(r"\$\{([^}]+)\}", lambda found: text({"Ref": found[1]}), pattern)
+        case {"Fn::If": [_, _, otherwise]}:
+            return text(otherwise)  # every condition is that an optional parameter is given
         case str() | int():
             return str(value)
     raise TypeError(f"not an intrinsic that the template uses: {value!r}")

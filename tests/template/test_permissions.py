@@ -43,6 +43,11 @@ def test_each_secret_is_read_by_those_who_need_it():
     assert may("Video", "secretsmanager:GetSecretValue") == {"KeyEncryptionKeysSecret"}
 
 
+def test_only_the_api_reads_a_parameter_and_only_the_one_that_is_named():
+    assert {name for name in FUNCTIONS if may(name, "ssm:GetParameter")} == {"Api"}
+    assert may("Api", "ssm:GetParameter") == {"arn:aws:ssm:eu-central-1:123456789012:parameter"}, "none by default"
+
+
 def test_workers_receive_only_from_their_own_queues():
     assert may("Image", "sqs:ReceiveMessage") == {"ImageQueue.Arn"}
     assert may("Video", "sqs:ReceiveMessage") == {"PrepareQueue.Arn", "EncodeQueue.Arn"}
