@@ -148,3 +148,15 @@ def test_nobody_is_believed_to_be_a_proxy(kinora):
     with Wire(kinora.port) as wire:
         _, fields, _ = wire.ask("GET", "/healthz", "X-Forwarded-Proto: https", "X-Forwarded-For: 192.0.2.1")
     assert "strict-transport-security" not in fields
+
+
+def test_an_avatar_is_made_by_a_worker_for_whoever_sends_it(kinora):
+    for user in ("a%2Fb", "%252e%252e"):
+        made = kinora.client.put(f"/api/avatars/{user}", content=picture(900, 600))
+        assert made.status_code == 200, made.text
+        shown = kinora.client.get(made.json()["url"], headers={"Authorization": ""})
+        assert (shown.status_code, shown.headers["content-type"], shown.content[8:12]) == (200, "image/webp", b"WEBP")
+        assert kinora.client.get(f"/api/avatars/{user}").content == shown.content
+    stored = [path for path in (kinora.data / "avatars").rglob("*") if path.is_file()]
+    assert {path.suffix for path in stored} == {".webp"}
+    assert len(stored) == 2

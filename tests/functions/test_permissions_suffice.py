@@ -79,9 +79,11 @@ class Way:
         event["rawPath"], _, event["rawQueryString"] = path.partition("?")
         event["requestContext"]["http"] |= {"method": method, "path": event["rawPath"]}
         event["headers"] |= {"authorization": f"Bearer {'a' * 43}"}
-        if body is not None:
+        if body is not None and not isinstance(body, bytes):
             event["headers"]["content-type"] = "text/vtt" if isinstance(body, str) else "application/json"
             event["body"] = body if isinstance(body, str) else json.dumps(body)
+        if isinstance(body, bytes):
+            event |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
         answer = self.aws.invoke("Api", event)
         assert answer["statusCode"] < 400, answer
         text_body = answer.get("body") or ""
@@ -137,6 +139,8 @@ def live(way: Way) -> None:
     tell(way)
     way.http("POST", "/api/uploads", {"key": "new.jpg"})
     upload_in_parts(way)
+    way.http("PUT", "/api/avatars/somebody", photo)
+    assert way.http("GET", "/api/avatars/somebody")["statusCode"] == 302
     leave(way, {name: one["hash"] for name, one in jobs.items()})
 
 

@@ -20,11 +20,14 @@ def test_only_the_api_may_change_the_source_bucket_and_only_uploads():
 
 def test_only_workers_may_write_media_and_only_their_own():
     assert functions_that_may("s3:PutObject", on=MEDIA) == {"Api", "Image", "Video"}
-    assert {one for one in may("Api", "s3:PutObject") if one.startswith(MEDIA)} == {f"{MEDIA}/videos/*/subtitles/*"}
-    assert may("Image", "s3:PutObject") == {f"{MEDIA}/images/*", f"{MEDIA}/cache/*"}
+    assert {one for one in may("Api", "s3:PutObject") if one.startswith(MEDIA)} == {
+        f"{MEDIA}/videos/*/subtitles/*",
+        f"{MEDIA}/avatars/incoming/*",
+    }
+    assert may("Image", "s3:PutObject") == {f"{MEDIA}/images/*", f"{MEDIA}/cache/*", f"{MEDIA}/avatars/users/*"}
     assert may("Video", "s3:PutObject") == {f"{MEDIA}/videos/*", f"{MEDIA}/images/*", f"{MEDIA}/cache/*"}
     assert functions_that_may("s3:DeleteObject", on=MEDIA) == {"Api", "Image", "Sweep", "Video"}
-    assert may("Image", "s3:DeleteObject") == may("Image", "s3:PutObject")
+    assert may("Image", "s3:DeleteObject") == {f"{MEDIA}/images/*", f"{MEDIA}/cache/*"}
     assert may("Video", "s3:DeleteObject") == may("Video", "s3:PutObject")
 
 

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from kinora import __version__
 from kinora.api.access import Access, needs_api_key
+from kinora.api.avatars import avatars_router, shown_avatars_router
 from kinora.api.crops import crops_router
 from kinora.api.encryption import encryption_router
 from kinora.api.events import Listeners, events_router
@@ -69,6 +70,8 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(subtitles_router(services, links), dependencies=protected)
     app.include_router(encryption_router(services), dependencies=protected)
     app.include_router(tokens_router(services, access, links), dependencies=protected)
+    app.include_router(avatars_router(services, links), dependencies=protected)
+    app.include_router(shown_avatars_router(services, access))
     app.include_router(uploads_router(services, links, access), dependencies=protected)
     app.include_router(
         parts_router(services, links, "/api/uploads/s3", folder_of_api(services)), dependencies=protected

@@ -62,6 +62,9 @@ class Links:
         """For pages of other origins: an address with the API's own origin, as this client knows it."""
         return address if self._base else f"{str(request.base_url).rstrip('/')}{address}"
 
+    def avatar(self, user: str) -> str:
+        return f"{self._base}/avatar/{self._access.sign('avatar', user)}/{quote(user, safe='')}"
+
     def upload_form(self, key: str) -> str:
         return f"{self._base}/upload/{self._access.sign('upload-form', key)}/form/{quote(key)}"
 

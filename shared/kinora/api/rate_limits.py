@@ -38,6 +38,7 @@ _PREFIXES = {
     "/img/": "img",
     "/original/": "files",
     "/thumb/": "files",
+    "/avatar/": "files",
 }
 _FAIL_CLOSED = {"keys"}
 _IPV6_CLIENT = 64  # bits: what one subscriber gets at least (RFC 6177), and can change the rest of at will

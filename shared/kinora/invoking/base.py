@@ -48,9 +48,14 @@ def picture_request(content_hash: str, options: Mapping[str, object], *, is_vide
     return {"task": "frame" if is_video else "picture", "hash": content_hash, "options": dict(options)}
 
 
+def avatar_request(source: str, target: str) -> dict[str, object]:
+    """The avatar `target` of the picture `source`, both keys of the scope `avatars`: for the image function."""
+    return {"task": "avatar", "source": source, "target": target}
+
+
 def makers(video_function: str, image_function: str) -> dict[str, str]:
     """The function that each task is for; only tasks whose function is known."""
-    functions = {"segment": video_function, "frame": video_function, "picture": image_function}
+    functions = {"segment": video_function, "frame": video_function, "picture": image_function, "avatar": image_function}
     return {task: function for task, function in functions.items() if function}
 
 

@@ -18,6 +18,7 @@ _MAKERS = {
     "segment": "kinora.pipeline.on_demand:make_requested",
     "picture": "kinora.pipeline.on_demand_images:make_picture",
     "frame": "kinora.pipeline.on_demand_frames:make_frame",
+    "avatar": "kinora.pipeline.avatars:make_avatar",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kinora.model import Scope
+from kinora.pipeline.avatars import forget_incoming
 from kinora.services import Services
 
 _DAY = 86_400.0
@@ -15,7 +16,7 @@ def sweep_uploads(services: Services, must_stop: Callable[[], bool]) -> int:
     if services.part_presigner is not None:
         return 0
     before = services.clock() - services.settings.upload_days * _DAY
-    forgotten = 0
+    forgotten = forget_incoming(services, before)
     for upload in services.multipart.pending(Scope.SOURCE):
         if must_stop():
             break
