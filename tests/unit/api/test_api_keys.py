@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from urllib.parse import parse_qs, urljoin, urlsplit
 
@@ -38,11 +39,20 @@ class Clock:
         return self.now
 
 
-@pytest.fixture
-def home(tmp_path, film):
-    with house(tmp_path, clock=Clock(), **SMALL) as made:
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory, film):
+    """The folder of a Kinora that has encrypted the film."""
+    folder = tmp_path_factory.mktemp("ready")
+    with house(folder, clock=Clock(), **SMALL) as made:
         made.ingest(made.put("film.mp4", film))
         made.work()
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path, ready):
+    shutil.copytree(ready, tmp_path / "copy")
+    with house(tmp_path / "copy", clock=Clock(), **SMALL) as made:
         yield made
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shutil
 import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import imageio_ffmpeg
 import pytest
@@ -98,16 +102,32 @@ def ivs(home: House, content_hash: str, folder: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def clear(tmp_path_factory, film) -> dict[str, bytes]:
-    with house(tmp_path_factory.mktemp("clear"), **SMALL) as home:
-        content_hash = put_in(home, film)
-        return {path: read(home, content_hash, path) for path in paths(home)}
+def ready(tmp_path_factory, film) -> dict[str, Path]:
+    """Folders in which the film is ready, by KINORA_ENCRYPT."""
+    folders = {encrypt: tmp_path_factory.mktemp(encrypt) for encrypt in ("none", "all")}
+    for encrypt, folder in folders.items():
+        with house(folder, clock=Clock(), encrypt=encrypt, **SMALL) as home:
+            put_in(home, film)
+            assert home.job().state is JobState.READY
+    return folders
 
 
-def test_an_upload_is_encrypted_from_its_first_segment_on(tmp_path, film, clear):
-    with house(tmp_path, encrypt="all", **SMALL) as home:
-        content_hash = put_in(home, film)
-        assert home.job().state is JobState.READY
+@contextmanager
+def finished(ready: dict[str, Path], tmp_path: Path, encrypt: str, clock: Clock | None = None) -> Iterator[tuple[House, str]]:
+    """A copy of such a folder at work, and the film's hash."""
+    shutil.copytree(ready[encrypt], tmp_path / "copy")
+    with house(tmp_path / "copy", clock=clock or Clock(), encrypt=encrypt, **SMALL) as home:
+        yield home, home.job().hash
+
+
+@pytest.fixture(scope="module")
+def clear(ready) -> dict[str, bytes]:
+    with house(ready["none"], **SMALL) as home:
+        return {path: read(home, home.job().hash, path) for path in paths(home)}
+
+
+def test_an_upload_is_encrypted_from_its_first_segment_on(tmp_path, ready, clear):
+    with finished(ready, tmp_path, "all") as (home, content_hash):
         assert home.services.catalog.access(content_hash) is MediaAccess.TOKEN
         assert paths(home) == set()
         assert by_playlist(home, content_hash, "rev_1/", key_of(home, content_hash, 1)) == clear
@@ -138,10 +158,9 @@ def test_a_segment_that_a_viewer_waits_for_is_encrypted_as_well(tmp_path, film, 
             assert read(home, content_hash, f"rev_1/{path}") == encrypt_segment(key, segment_iv(key_id, track, 1), clear[path])
 
 
-def test_a_clear_stream_is_encrypted_on_request_and_loses_its_clear_segments(tmp_path, film, clear):
+def test_a_clear_stream_is_encrypted_on_request_and_loses_its_clear_segments(tmp_path, ready, clear):
     clock = Clock()
-    with house(tmp_path, clock=clock, **SMALL) as home:
-        content_hash = put_in(home, film)
+    with finished(ready, tmp_path, "none", clock) as (home, content_hash):
         before = read(home, content_hash, "master.m3u8")
         state = request_encryption(home.services, content_hash)
         assert (state.served, state.is_settled) == (0, False)
@@ -165,10 +184,9 @@ def test_a_clear_stream_is_encrypted_on_request_and_loses_its_clear_segments(tmp
         assert home.objects() == objects
 
 
-def test_a_new_content_key_makes_a_new_revision_and_the_old_one_plays_until_the_grace_period_ends(tmp_path, film, clear):
+def test_a_new_content_key_makes_a_new_revision_and_the_old_one_plays_until_the_grace_period_ends(tmp_path, ready, clear):
     clock = Clock()
-    with house(tmp_path, clock=clock, encrypt="all", **SMALL) as home:
-        content_hash = put_in(home, film)
+    with finished(ready, tmp_path, "all", clock) as (home, content_hash):
         first = key_of(home, content_hash, 1)
         with pytest.raises(StaleState):
             request_encryption(home.services, content_hash, 3)
@@ -200,9 +218,8 @@ def test_segments_come_into_every_revision_that_players_may_have(tmp_path, film,
         assert open_segment(home.services, content_hash, TRACKS[2], 1).read() == clear[f"{TRACKS[2]}/seg_1.m4s"]
 
 
-def test_the_same_bytes_uploaded_clear_and_encrypted_are_encrypted(tmp_path, film, clear):
-    with house(tmp_path, **SMALL) as home:
-        content_hash = put_in(home, film)
+def test_the_same_bytes_uploaded_clear_and_encrypted_are_encrypted(tmp_path, film, ready, clear):
+    with finished(ready, tmp_path, "none") as (home, content_hash):
         home.services = dataclasses.replace(home.services, settings=dataclasses.replace(home.services.settings, encrypt="all"))
         home.ingest(home.put("again.mp4", film))
         home.work()
@@ -252,9 +269,8 @@ class Dying:
 
 
 @pytest.mark.parametrize("revision", [1, 2])
-def test_killed_after_any_write_it_comes_to_the_same_end(tmp_path, film, clear, revision):
-    with house(tmp_path, encrypt="all" if revision == 2 else "none", **SMALL) as home:
-        content_hash = put_in(home, film)
+def test_killed_after_any_write_it_comes_to_the_same_end(tmp_path, ready, clear, revision):
+    with finished(ready, tmp_path, "all" if revision == 2 else "none") as (home, content_hash):
         whole = home.services
         request_encryption(whole, content_hash, revision)
         (task,) = home.waiting("encode")
@@ -292,16 +308,15 @@ def test_proxies_and_moments_are_made_from_decrypted_segments(tmp_path, film):
         assert frames(str(out)) == 60
 
 
-def test_removing_media_removes_revisions_and_keys(tmp_path, film):
-    with house(tmp_path, encrypt="all", **SMALL) as home:
-        content_hash = put_in(home, film)
+def test_removing_media_removes_revisions_and_keys(tmp_path, film, ready):
+    with finished(ready, tmp_path, "all") as (home, content_hash):
         assert remove_media(home.services, content_hash, originals=False)["complete"]
         assert home.objects() == []
         assert home.services.content_keys.list(content_hash) == ()
         with pytest.raises(NotFound):
             look_at_encryption(home.services, content_hash)
         home.ingest(home.put("again.mp4", film))
-        home.work()
+        home.work("prepare")
         assert look_at_encryption(home.services, content_hash).served == 1
 
 
@@ -330,9 +345,8 @@ def frames(address: str) -> int:
 
 
 @pytest.mark.parametrize(("is_right", "expected"), [(True, SECONDS * 15), (False, 0)])
-def test_ffmpeg_plays_it_with_the_key_and_shows_nothing_with_another(tmp_path, film, is_right, expected):
-    with house(tmp_path, encrypt="all", **SMALL) as home:
-        content_hash = put_in(home, film)
+def test_ffmpeg_plays_it_with_the_key_and_shows_nothing_with_another(tmp_path, ready, is_right, expected):
+    with finished(ready, tmp_path, "all") as (home, content_hash):
         key = key_of(home, content_hash, 1) if is_right else bytes(16)
 
         class Handler(BaseHTTPRequestHandler):

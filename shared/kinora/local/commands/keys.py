@@ -14,10 +14,9 @@ from kinora.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("list", help="show the versions and how many content keys each wraps")
-    rotate = actions.add_parser("rotate", help="wrap all content keys by a new version; media are not touched")
-    rotate.add_argument("--resume", action="store_true", help="go on with the newest version instead of making another")
+    about = "list: the versions and how many content keys each wraps; rotate: wrap all of them by a new version"
+    parser.add_argument("action", choices=["list", "rotate"], help=about)
+    parser.add_argument("--resume", action="store_true", help="rotate: go on with the newest version, make no other")
 
 
 def run(context: Context, arguments: argparse.Namespace) -> int:
