@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import math
-from functools import partial
 
 from anyio import to_thread
 from fastapi import Request
@@ -67,7 +66,7 @@ class RateLimited:
         if name in _FAIL_CLOSED:
             await self._app(scope, receive, _Judged(self, request, name, limit, receive, send))
             return
-        quota = await to_thread.run_sync(partial(self.take, request, name, limit, self.client_of(request)))
+        quota = await to_thread.run_sync(lambda: self.take(request, name, limit, self.client_of(request)))
         if quota is not None and not quota.allowed:
             await self.refuse(name, limit, quota)(scope, receive, send)
             return
