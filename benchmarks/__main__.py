@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import around, chunked, ladder, on_demand, playable, quality
+from benchmarks import around, chunked, images, ladder, on_demand, playable, quality
 from benchmarks.measure import machine
 from benchmarks.report import Report
 
@@ -32,6 +32,7 @@ def main() -> int:
             "quality": lambda: quality.run(report, folder),
             "chunked": lambda: chunked.run(report, folder, rounds),
             "memory": lambda: chunked.run_memory(report, folder),
+            "images": lambda: images.run(report, folder, rounds),
             "around": lambda: around.run(report, folder, rounds),
         }
         if unknown := set(options.only) - set(parts):
