@@ -125,15 +125,15 @@ class Settings:
     )
     image_formats: tuple[str, ...] = setting(picture_formats, "webp", "Formats of each thumbnail: webp, avif, jpg, png.")
     image_quality: int = setting(quality, "80", "Quality of lossy thumbnails, 1 to 100.")
-    allow_svg: bool = setting(flag, "false", "Whether SVG is accepted (it is rasterised, never served).")
-
-    ladder: tuple[int, ...] = setting(rungs, "1080,720,480,360,240", "Short edges of the renditions in pixels, largest first.")
     image_presets: Mapping[str, Preset] = setting(
         parse_presets, "", "Named options of /img: name=OPTIONS, separated by spaces; public:name=OPTIONS needs no signature."
     )
     max_output_pixels: int = setting(
         positive, "33554432", "Largest picture that /img makes, in pixels (width by height by frames)."
     )
+    allow_svg: bool = setting(flag, "false", "Whether SVG is accepted (it is rasterised, never served).")
+
+    ladder: tuple[int, ...] = setting(rungs, "1080,720,480,360,240", "Short edges of the renditions in pixels, largest first.")
     codecs: tuple[str, ...] = setting(codecs, "h264", "Codecs of each rendition: h264, or h264,av1.")
     audio_codecs: tuple[str, ...] = setting(audio_codecs, "aac", "Codecs of each sound track: aac, or aac,opus.")
     encode: str = setting(
