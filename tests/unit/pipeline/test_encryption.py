@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,8 +26,8 @@ from kinora.pipeline.encryption_requests import look_at_encryption, request_encr
 from kinora.pipeline.moments import create_moment
 from kinora.pipeline.remove import remove_media
 from kinora.pipeline.revisions import revisions_of
-from kinora.pipeline.segment_keys import plain_key, stored_key
-from kinora.pipeline.segments import open_segment
+from kinora.pipeline.segment_keys import content_key, plain_key, stored_key
+from kinora.pipeline.segments import open_segment, store_segment
 from kinora.pipeline.sweep import sweep
 from kinora.pipeline.tasks import perform
 from tests.house import HOUR, House, house
@@ -241,6 +242,43 @@ def test_encryption_that_is_asked_for_while_the_stream_is_prepared_waits_for_it(
         home.work("prepare")
         assert look_at_encryption(home.services, content_hash).served == 1
         assert paths(home) == set()
+
+
+def test_many_who_need_the_first_key_at_once_get_the_same(tmp_path, film):
+    with house(tmp_path, encrypt="all", **SMALL) as home:
+        home.ingest(home.put("film.mp4", film))
+        content_hash = home.job().hash
+        with ThreadPoolExecutor(8) as pool:
+            keys = list(pool.map(lambda _: content_key(home.services, content_hash, 1), range(16)))
+        assert len({key.key_id for key in keys}) == 1
+        assert len({plain_key(home.services, key) for key in keys}) == 1
+
+
+@pytest.mark.parametrize("has_key_by_then", [True, False])
+def test_a_segment_that_is_stored_while_encryption_is_asked_for_is_stored_again_and_not_in_the_clear(
+    tmp_path, ready, clear, has_key_by_then
+):
+    with finished(ready, tmp_path, "none") as (home, content_hash):
+        path = f"{TRACKS[1]}/seg_1.m4s"
+        home.services.storage.delete(Scope.MEDIA, video_key(content_hash, path))
+        whole = home.services
+
+        class Interrupted:
+            def __getattr__(self, name):
+                return getattr(whole.storage, name)
+
+            def put(self, *arguments, **options):
+                request_encryption(whole, content_hash)
+                if has_key_by_then:
+                    content_key(whole, content_hash, 1)
+                return whole.storage.put(*arguments, **options)
+
+        interrupted = dataclasses.replace(whole, storage=Interrupted())
+        assert store_segment(interrupted, content_hash, TRACKS[1], 1, clear[path])
+        assert path not in paths(home)
+        assert open_segment(whole, content_hash, TRACKS[1], 1).read() == clear[path]
+        home.work()
+        assert by_playlist(home, content_hash, "rev_1/", key_of(home, content_hash, 1)) == clear
 
 
 class Killed(BaseException):
