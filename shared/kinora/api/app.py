@@ -73,10 +73,10 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(avatars_router(services, links), dependencies=protected)
     app.include_router(shown_avatars_router(services, access))
     app.include_router(uploads_router(services, links, access), dependencies=protected)
-    app.include_router(
-        parts_router(services, links, "/api/uploads/s3", folder_of_api(services)), dependencies=protected
-    )
-    app.include_router(parts_router(services, links, "/grant/{signature}/{folder:path}/s3", folder_of_grant(access)))
+    parts = parts_router(services, links, "/api/uploads/s3", folder_of_api(services), may_replace=True)
+    app.include_router(parts, dependencies=protected)
+    granted = "/grant/{signature}/{folder:path}/s3"
+    app.include_router(parts_router(services, links, granted, folder_of_grant(access), may_replace=False))
     if services.part_presigner is None:
         app.include_router(bodies_router(services, access))
     app.include_router(webhooks_router(services), dependencies=protected)

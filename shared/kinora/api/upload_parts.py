@@ -54,9 +54,11 @@ def folder_of_grant(access: Access) -> Callable[[str, str], str]:
     return granted
 
 
-def parts_router(services: Services, links: Links, prefix: str, folder_of: Callable[..., str]) -> APIRouter:
+def parts_router(
+    services: Services, links: Links, prefix: str, folder_of: Callable[..., str], *, may_replace: bool
+) -> APIRouter:
     router = APIRouter(prefix=prefix, tags=["uploads"])
-    steps = UploadSteps(services, links)
+    steps = UploadSteps(services, links, may_replace=may_replace)
     inside = Depends(folder_of)
 
     @router.get("/params", summary="Where to send a small file, as a form")

@@ -10,7 +10,7 @@ from kinora.api.declared import checksum_header
 from kinora.api.links import Links
 from kinora.api.upload_keys import distinct_key, key_below, key_within
 from kinora.api.upload_schemas import CompletedUpload, FormTarget, NewUpload, PartTarget, StartedUpload, UploadedParts
-from kinora.errors import AlreadyExists, LimitExceeded, NotFound
+from kinora.errors import AlreadyExists, Forbidden, LimitExceeded, NotFound
 from kinora.model import Scope
 from kinora.services import Services
 from kinora.storage.base import PutMode
@@ -21,14 +21,16 @@ _SOURCE = Scope.SOURCE
 
 
 class UploadSteps:
-    """`folder` ends with `/`; keys are allowed below it only. Every step raises InvalidKey and Forbidden for others."""
+    """`folder` ends with `/`; keys are allowed below it only. Every step raises InvalidKey and Forbidden for others, and, unless
+    `may_replace`, Forbidden for who wants to replace an original."""
 
-    def __init__(self, services: Services, links: Links) -> None:
+    def __init__(self, services: Services, links: Links, *, may_replace: bool) -> None:
         self._services = services
         self._settings = services.settings
         self._uploads = services.multipart
         self._presigner = services.part_presigner
         self._links = links
+        self._may_replace = may_replace
 
     def form(self, request: Request, folder: str, filename: str) -> FormTarget:
         """Where a small file goes as a whole."""
@@ -42,6 +44,7 @@ class UploadSteps:
 
     def create(self, folder: str, wanted: NewUpload) -> StartedUpload:
         """Raises LimitExceeded, AlreadyExists."""
+        self._check_replacing(wanted.replace)
         limit = self._settings.max_bytes
         if wanted.size is not None and wanted.size > limit:
             raise LimitExceeded(public_message=f"The file has {wanted.size} bytes; {limit} are allowed.")
@@ -67,6 +70,7 @@ class UploadSteps:
 
     def complete(self, request: Request, folder: str, upload: str, key: str, done: UploadedParts) -> CompletedUpload:
         """Raises NotFound, InvalidInput, LimitExceeded, AlreadyExists."""
+        self._check_replacing(done.replace)
         mode = PutMode.OVERWRITE if done.replace else PutMode.CREATE
         parts = [(part.PartNumber, part.ETag) for part in done.parts]
         inside, limit = key_within(folder, key), self._settings.max_bytes
@@ -79,6 +83,10 @@ class UploadSteps:
 
     def abort(self, folder: str, upload: str, key: str) -> None:
         self._uploads.abort(_SOURCE, key_within(folder, key), upload)
+
+    def _check_replacing(self, wanted: bool) -> None:
+        if wanted and not self._may_replace:
+            raise Forbidden(public_message="Replacing an original needs the API key.")
 
 
 def exists(services: Services, key: str) -> bool:

@@ -122,7 +122,7 @@ class FilesystemMultipart:
     def was_joined(self, scope: Scope, etag: str) -> bool:
         """Whether the object with this ETag was made of parts; known for some days."""
         with suppress(FileNotFoundError, NotADirectoryError), open_folder(self._roots[scope], _JOINED.split("/")) as folder:
-            return etag in _names(folder)
+            return bool(os.stat(etag, dir_fd=folder, follow_symlinks=False))
         return False
 
     def _keep(self, scope: Scope, upload: str, part: Part, file: Draft) -> None:

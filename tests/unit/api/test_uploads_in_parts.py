@@ -156,6 +156,8 @@ def test_a_grant_opens_one_folder_without_the_api_key(client):
     assert stored(client, key) == LAST
     inside, _ = guest.create(key="uploads/users/43/me.jpg")  # a name like any other, below the folder
     assert inside == "uploads/users/42/uploads/users/43/me.jpg"
+    assert code_of(guest.ask("POST", "/multipart", json={"key": "me.jpg", "replace": True})) == "forbidden"
+    assert code_of(guest.complete(key, upload, parts, replace=True)) == "forbidden"
     key, upload = Uploader(client).create(key="users/43/me.jpg")
     for answer in (
         guest.ask("GET", f"/multipart/{upload}", key),
