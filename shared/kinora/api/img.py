@@ -46,9 +46,9 @@ def img_router(services: Services, access: Access) -> APIRouter:
     def img(
         request: Request, signature: str, options: str, path: str, accept: Annotated[str | None, Header()] = None
     ) -> Response:
-        is_public = signature == PUBLIC
+        is_public, seconds = signature == PUBLIC, services.settings.url_seconds
         if not is_public:
-            access.verify(signature, "img", path, options=options)
+            seconds = min(seconds, access.verify(signature, "img", path, options=options))
         elif not _is_public_preset(services, options):
             raise SignatureInvalid(f"not public: {options!r}")
         words = expand(parse_options(options), services.settings.image_presets)
@@ -57,7 +57,7 @@ def img_router(services: Services, access: Access) -> APIRouter:
         if is_public and not may_be_public(services, blob):
             raise SignatureInvalid(f"pictures of {blob.hash} are not public")
         wanted = _canonical(services, words, blob, extension, accept)
-        answer = _answer(services, request, blob, wanted, _cache(words, blob, is_public=is_public))
+        answer = _answer(services, request, blob, wanted, _cache(words, blob, is_public=is_public), seconds)
         if extension == _AUTO:
             answer.headers["Vary"] = "Accept"
         return answer
@@ -103,19 +103,19 @@ def _cache(words: Words, blob: Blob, *, is_public: bool) -> str:
     return IMMUTABLE if is_public else PRIVATE_IMMUTABLE
 
 
-def _answer(services: Services, request: Request, blob: Blob, wanted: ImageOptions, cache: str) -> Response:
+def _answer(services: Services, request: Request, blob: Blob, wanted: ImageOptions, cache: str, seconds: int) -> Response:
     tag = processing_hash(blob.hash, wanted)
     if _has_it(request, tag):
         note_hit(services, "picture" if blob.kind is Kind.IMAGE else "frame")
         return Response(status_code=304, headers={"ETag": f'"{tag}"', "Cache-Control": cache})
     key = cached_image_key(tag, wanted.format)
     try:
-        answer = send_object(services, request, Scope.MEDIA, key, cache=cache, shown_etag=tag)
+        answer = send_object(services, request, Scope.MEDIA, key, cache=cache, presigned_seconds=seconds, shown_etag=tag)
         note_hit(services, "picture" if blob.kind is Kind.IMAGE else "frame")
         return answer
     except NotFound:
         have_image(services, blob, wanted)
-        return send_object(services, request, Scope.MEDIA, key, cache=cache, shown_etag=tag)
+        return send_object(services, request, Scope.MEDIA, key, cache=cache, presigned_seconds=seconds, shown_etag=tag)
 
 
 def _has_it(request: Request, tag: str) -> bool:

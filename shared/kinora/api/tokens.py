@@ -3,6 +3,7 @@ token as a cookie."""
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import Literal
 
@@ -22,6 +23,8 @@ from kinora.playback_tokens import Limits, network_of
 from kinora.services import Services
 
 LONGEST_SECONDS = 366 * 86400
+_COOKIE_BYTES = 3500  # of the 4096 that RFC 6265 §6.1 promises for name, value and attributes
+_IN_COOKIE = re.compile(r"[A-Za-z0-9_.-]{1,1200}")
 
 
 class TokenRequest(BaseModel):
@@ -78,7 +81,12 @@ def tokens_router(services: Services, access: Access, links: Links) -> APIRouter
         links.forget_access(content_hash)
         return view_access(content_hash)
 
-    @router.post("/tokens", status_code=status.HTTP_201_CREATED, summary="Make a playback token")
+    @router.post(
+        "/tokens",
+        status_code=status.HTTP_201_CREATED,
+        summary="Make a playback token",
+        responses={400: {"description": "No network, or no such rendition"}, 404: {"description": "No such medium"}},
+    )
     def create_token(content_hash: Hash, response: Response, wanted: TokenRequest | None = None) -> TokenView:
         check_known(content_hash)
         wanted = wanted or TokenRequest.model_validate({})
@@ -119,13 +127,20 @@ def cookie_router(access: Access) -> APIRouter:
             raise Unauthorized(public_message="This needs a playback token, in the body or as a bearer.")
         playback = access.playback
         admission = playback.begin(request, playback.require(request, content_hash, begins=True, tokens=[token]))
-        others = [one for one in request.cookies.get(TOKEN_COOKIE, "").split(BETWEEN_TOKENS) if one and one != token]
-        kept = BETWEEN_TOKENS.join([token, *others][:MOST_TOKENS])
-        playback.set_cookie(request, response, TOKEN_COOKIE, kept)
+        playback.set_cookie(request, response, TOKEN_COOKIE, _with(token, request.cookies.get(TOKEN_COOKIE, "")))
         playback.mark(request, response, admission)
         response.headers["Cache-Control"] = "no-store"
 
     return router
+
+
+def _with(token: str, cookie: str) -> str:
+    """The cookie's value with a new token in front; the oldest ones go where browsers would not keep it whole."""
+    others = [one for one in cookie.split(BETWEEN_TOKENS) if one != token and _IN_COOKIE.fullmatch(one)]
+    kept = [token, *others][:MOST_TOKENS]
+    while len(kept) > 1 and sum(map(len, kept)) > _COOKIE_BYTES:
+        kept.pop()
+    return BETWEEN_TOKENS.join(kept)
 
 
 def check_rendition(services: Services, content_hash: str, rendition: str) -> None:

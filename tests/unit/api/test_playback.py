@@ -311,6 +311,10 @@ def test_a_browser_keeps_tokens_as_a_cookie_that_no_script_sees(tmp_path):
             client.clock.now += 60
             assert client.get(url("cover.jpg")).status_code == 410
             assert client.get(url("cover.jpg", OTHER)).status_code == 200
+            odd = {"Cookie": f'kinora_token="\x01;~{"x" * 1100}~{"y" * 1100}~{"z" * 1100}~a b'}
+            again = client.post(keep, json={"token": mint(client)}, headers=odd)
+            assert again.status_code == 204
+            assert len(again.headers["set-cookie"]) < 4096
 
 
 def test_hostile_tokens_are_refused_and_nothing_breaks(tmp_path):
