@@ -17,7 +17,7 @@ from kinora.services import Services
 _ATTEMPTS = 5
 _KEPT = 256
 _lock = Lock()
-_kept: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()  # KMS would be asked for every segment otherwise
+_kept: OrderedDict[ContentKey, bytes] = OrderedDict()  # by whole rows; KMS would be asked for every segment otherwise
 
 
 def content_key(services: Services, content_hash: str, revision: int) -> ContentKey:
@@ -48,13 +48,12 @@ def stored_key(services: Services, content_hash: str, revision: int) -> ContentK
 
 def plain_key(services: Services, key: ContentKey) -> bytes:
     """Raises ContentKeyDamaged, Unavailable."""
-    place = (key.key_id, key.wrapped)
     with _lock:
-        plain = _kept.get(place)
+        plain = _kept.get(key)
     if plain is None:
         plain = services.key_wrapping.unwrap(Wrapped(key.wrapped, key.nonce, key.kek_version), identity_of(key))
         with _lock:
-            _kept[place] = plain
+            _kept[key] = plain
             while len(_kept) > _KEPT:
                 _kept.popitem(last=False)
     return plain

@@ -105,6 +105,24 @@ def test_who_was_faster_wins_and_what_was_removed_stays_so(home):
     assert len(plain) == 3
 
 
+def test_a_row_that_was_changed_is_refused_also_by_who_has_unwrapped_it_before(home):
+    plain = add_keys(home, 1)
+    (row,) = home.services.content_keys.all()
+    assert plain_key(home.services, row) == plain[row.key_id]
+    others = {
+        "key_id": "0" * 32,
+        "hash": "b" * 64,
+        "revision": 2,
+        "wrapped": row.wrapped[:-1] + bytes([row.wrapped[-1] ^ 1]),
+        "nonce": bytes([row.nonce[0] ^ 128]) + row.nonce[1:],
+    }
+    for field, value in others.items():
+        with pytest.raises(ContentKeyDamaged):
+            plain_key(home.services, dataclasses.replace(row, **{field: value}))
+    with pytest.raises(Unavailable):
+        plain_key(home.services, dataclasses.replace(row, kek_version="v0"))
+
+
 def test_a_damaged_row_is_told_and_kept(home):
     add_keys(home, 1)
     (row,) = home.services.content_keys.all()
