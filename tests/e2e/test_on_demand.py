@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urljoin
 
+import httpx
 import imageio_ffmpeg
 import m3u8
 import pytest
@@ -112,3 +114,15 @@ def test_kinora_stops_at_once_although_viewers_wait(tmp_path):
             answers = [one.result().status_code for one in waiting]
             assert time.monotonic() - begun < 8, "no viewer is waited for"
         assert {503} <= set(answers) <= {200, 503}
+
+
+def test_worker_processes_make_pictures_of_photos_and_of_films(watched, film):
+    photo = FILM.with_name("china.jpg")
+    assert kinora_command("put", "--data", watched.data, photo, film).code == 0
+    for original, expected in ((photo.name, (48, 32)), (film.name, (48, 27))):
+        options = ("--options", "w:48", "--data", watched.data)
+        signed = kinora_command("sign", *options, "img", f"uploads/{original}.png")
+        answer = httpx.get(signed.out.strip())
+        assert (answer.status_code, answer.content[16:24]) == (200, struct.pack(">II", *expected)), signed.err
+        assert httpx.get(signed.out.strip(), headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+    assert len([key for key in objects(watched.data / "media") if key.startswith("cache/")]) == 2

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Header, Request, Response
 from kinora.api.access import Access
 from kinora.api.conditions import is_unchanged
 from kinora.api.routes import get_and_head
-from kinora.api.serving import IMMUTABLE, PRIVATE, PRIVATE_IMMUTABLE, REVALIDATE, send_object
+from kinora.api.serving import IMMUTABLE, PRIVATE, REVALIDATE, send_object
+from kinora.api.signed import signed_key
 from kinora.errors import InvalidInput, NotFound, SignatureInvalid
 from kinora.image_grammar import Words, canonical, expand, parse_options
 from kinora.image_options import ANIMATED_TYPES, FORMATS, ImageOptions, processing_hash
@@ -23,6 +24,7 @@ from kinora.services import Services
 
 PUBLIC = "public"
 _AUTO = "auto"
+_YEAR = 31_536_000  # seconds
 _PUBLIC_OPTIONS = re.compile(r"preset:([a-z0-9][a-z0-9_-]{0,31})(?:,v:[0-9a-f]{8,64})?")
 _WITHOUT_ACCEPT = {"image/gif": "gif", "image/png": "png"}  # formats that show what JPEG cannot
 _RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -46,9 +48,9 @@ def img_router(services: Services, access: Access) -> APIRouter:
     def img(
         request: Request, signature: str, options: str, path: str, accept: Annotated[str | None, Header()] = None
     ) -> Response:
-        is_public, seconds = signature == PUBLIC, services.settings.url_seconds
+        is_public, seconds = signature == PUBLIC, _YEAR
         if not is_public:
-            seconds = min(seconds, access.verify(signature, "img", path, options=options))
+            path, seconds = signed_key(access, request, signature, "img", path, options=options)
         elif not _is_public_preset(services, options):
             raise SignatureInvalid(f"not public: {options!r}")
         words = expand(parse_options(options), services.settings.image_presets)
@@ -57,7 +59,14 @@ def img_router(services: Services, access: Access) -> APIRouter:
         if is_public and not may_be_public(services, blob):
             raise SignatureInvalid(f"pictures of {blob.hash} are not public")
         wanted = _canonical(services, words, blob, extension, accept)
-        answer = _answer(services, request, blob, wanted, _cache(words, blob, is_public=is_public), seconds)
+        answer = _answer(
+            services,
+            request,
+            blob,
+            wanted,
+            _cache(words, blob, None if is_public else seconds),
+            min(seconds, services.settings.url_seconds),
+        )
         if extension == _AUTO:
             answer.headers["Vary"] = "Accept"
         return answer
@@ -93,14 +102,15 @@ def _is_refused(part: str) -> bool:
     return re.search(r";\s*q=0(?:\.0{0,3})?\s*(?:;|$)", part, re.IGNORECASE) is not None
 
 
-def _cache(words: Words, blob: Blob, *, is_public: bool) -> str:
-    """For ever only where the URL names the content, so that a replaced original is seen at once everywhere else."""
+def _cache(words: Words, blob: Blob, signed_for: int | None) -> str:
+    """For long only where the URL names the content, so that a replaced original is seen at once everywhere else; behind a
+    signature no longer than that holds, for `signed_for` seconds."""
     pinned = words.get("v")
     if pinned is None:
-        return REVALIDATE if is_public else PRIVATE
+        return REVALIDATE if signed_for is None else PRIVATE
     if not blob.hash.startswith(pinned):
         raise NotFound(public_message="The original was replaced since this address was made.", code="content-replaced")
-    return IMMUTABLE if is_public else PRIVATE_IMMUTABLE
+    return IMMUTABLE if signed_for is None else f"private, max-age={min(signed_for, _YEAR)}, immutable"
 
 
 def _answer(services: Services, request: Request, blob: Blob, wanted: ImageOptions, cache: str, seconds: int) -> Response:

@@ -22,7 +22,6 @@ from kinora.storage.base import ObjectInfo, Presigner, Reader
 IMMUTABLE = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
 PRIVATE = "private, no-cache"
-PRIVATE_IMMUTABLE = "private, max-age=31536000, immutable"
 DIRECT = "kinora.direct"  # marks an answer whose bytes would not pass through the API on AWS
 _CHUNK = 256 * 1024
 _SHOWN_INLINE = ("image/", "video/", "audio/")
@@ -75,7 +74,7 @@ def _redirect(
 ) -> Response:
     """What may be kept for ever is redirected the same way for a while, so that a client asks once."""
     expires = seconds or services.settings.url_seconds
-    age = f"private, max-age={expires // 2}" if headers["Cache-Control"] in {IMMUTABLE, PRIVATE_IMMUTABLE} else "no-store"
+    age = f"private, max-age={expires // 2}" if "immutable" in headers["Cache-Control"] else "no-store"
     media_type, attached = headers["Content-Type"], headers.get("Content-Disposition")
     url = presigner.presign_get(scope, key, expires=expires, media_type=media_type, disposition=attached)
     return RedirectResponse(url, 302, {"Cache-Control": age})

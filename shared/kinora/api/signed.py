@@ -48,20 +48,22 @@ def signed_router(services: Services, access: Access) -> APIRouter:
     return router
 
 
-def signed_key(access: Access, request: Request, signature: str, route: str, key: str) -> tuple[str, int]:
-    """The key that was signed, and for how many seconds the signature still holds.
+def signed_key(access: Access, request: Request, signature: str, route: str, key: str, *, options: str = "") -> tuple[str, int]:
+    """The key that was signed, with the `options` before it in the path where the route has some, and for how many seconds the
+    signature still holds.
 
     API Gateway decodes the path of an HTTP API's event, and Mangum does so once more: a key with a per cent sign can come as
     another one. What the event says is then tried too; the signature tells which of both is meant. Raises SignatureInvalid,
     SignatureExpired.
     """
     try:
-        return key, access.verify(signature, route, key)
+        return key, access.verify(signature, route, key, options=options)
     except SignatureInvalid:
-        head, _, sent = _path_in_event(request).partition(f"/{route}/{signature}/")
+        before = f"/{route}/{signature}/{options}/" if options else f"/{route}/{signature}/"
+        head, _, sent = _path_in_event(request).partition(before)
         if head or not sent or sent == key:
             raise
-        return sent, access.verify(signature, route, sent)
+        return sent, access.verify(signature, route, sent, options=options)
 
 
 def _path_in_event(request: Request) -> str:
