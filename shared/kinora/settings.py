@@ -107,7 +107,9 @@ class Settings:
     )
     api_key_secret: str = setting(text, "", "Secrets Manager id of the API key; a file below KINORA_DATA locally.")
     signing_keys_secret: str = setting(
-        text, "", "Secrets Manager id (or `ssm:` and a parameter's name) of the URL signing keys; a file below KINORA_DATA locally."
+        text,
+        "",
+        "Secrets Manager id (or `ssm:` and a parameter's name) of the URL signing keys; a file below KINORA_DATA locally.",
     )
     key_encryption_keys_secret: str = setting(
         text, "", "Secrets Manager id of the keys that wrap content keys; a file below KINORA_DATA locally."
