@@ -60,7 +60,7 @@ def decoding() -> Iterator[None]:
     """Turn what libvips says about the content into CorruptMedia."""
     try:
         yield
-    except pyvips.Error as error:
+    except (pyvips.Error, UnicodeDecodeError) as error:  # its complaints quote the content, which need not be text
         raise CorruptMedia(f"libvips: {' '.join(str(error).split())}") from error
 
 
