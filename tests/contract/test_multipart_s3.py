@@ -83,6 +83,14 @@ def test_a_presigned_part_binds_its_number_and_its_checksum(uploads):
         uploads.presign_part(SOURCE, KEY, upload, 0, expires=60)
 
 
+def test_an_upload_that_asks_for_encryption_says_so_when_it_is_complete(storage, uploads):
+    for encrypt in (False, True):
+        upload = uploads.create(SOURCE, KEY, encrypt=encrypt)
+        part = uploads.put_part(SOURCE, KEY, upload, 1, LAST)
+        uploads.complete(SOURCE, KEY, upload, [(1, part.etag)], max_bytes=100)
+        assert storage.head(SOURCE, KEY).encrypt is encrypt
+
+
 def test_a_presigned_form_binds_key_type_and_size(uploads):
     url, fields = uploads.presign_form(SOURCE, KEY, expires=60, max_bytes=1000)
     assert urlsplit(url).hostname == f"{BUCKET}.s3.amazonaws.com"

@@ -26,6 +26,7 @@ class NewUpload(BaseModel):
     key: str | None = Field(None, description="The key that the original is to have", max_length=1024)
     replace: bool = Field(False, description="Whether an original with this key may be replaced")
     size: int | None = Field(None, description="Bytes of the file, to hear at once that they are too many", ge=0)
+    encrypt: bool = Field(False, description="Whether its stream shall be encrypted")
     checksums: bool = Field(False, description="Whether each part declares its SHA-256, which is verified")
 
     @model_validator(mode="after")

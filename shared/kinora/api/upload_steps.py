@@ -12,6 +12,7 @@ from kinora.api.upload_keys import distinct_key, key_below, key_within
 from kinora.api.upload_schemas import CompletedUpload, FormTarget, NewUpload, PartTarget, StartedUpload, UploadedParts
 from kinora.errors import AlreadyExists, Forbidden, LimitExceeded, NotFound
 from kinora.model import Scope
+from kinora.pipeline.encryption_requests import mark_for_encryption
 from kinora.services import Services
 from kinora.storage.base import PutMode
 from kinora.storage.multipart import Part, check_number
@@ -51,7 +52,10 @@ class UploadSteps:
         key = key_below(folder, wanted.key) if wanted.key else distinct_key(folder, wanted.filename or "")
         if wanted.key and not wanted.replace and exists(self._services, key):  # said before gigabytes are sent for nothing
             raise AlreadyExists(public_message=TAKEN)
-        return StartedUpload(key=key, uploadId=self._uploads.create(_SOURCE, key, checksums=wanted.checksums))
+        upload = self._uploads.create(_SOURCE, key, checksums=wanted.checksums, encrypt=wanted.encrypt)
+        if wanted.encrypt and self._presigner is None:
+            mark_for_encryption(self._services, key)
+        return StartedUpload(key=key, uploadId=upload)
 
     def stored(self, folder: str, upload: str, key: str) -> list[Part]:
         """Raises NotFound."""

@@ -44,7 +44,8 @@ class FilesystemMultipart:
     def __init__(self, roots: Mapping[Scope, Path]) -> None:
         self._roots = roots
 
-    def create(self, scope: Scope, key: str, *, checksums: bool = False) -> str:
+    def create(self, scope: Scope, key: str, *, checksums: bool = False, encrypt: bool = False) -> str:
+        del encrypt  # files have no metadata: whoever takes the upload in marks the key
         check_key(key)
         upload = uuid.uuid4().hex
         with translated(key):

@@ -39,8 +39,9 @@ class PendingUpload:
 class MultipartUploads(Protocol):
     """Nothing of an upload is an object before `complete`, and then all of it at once."""
 
-    def create(self, scope: Scope, key: str, *, checksums: bool = False) -> str:
-        """Begin an upload to `key` and return its id. With `checksums` every part declares its SHA-256."""
+    def create(self, scope: Scope, key: str, *, checksums: bool = False, encrypt: bool = False) -> str:
+        """Begin an upload to `key` and return its id. With `checksums` every part declares its SHA-256; `encrypt` is noted with
+        the object where objects have metadata, as by `base.Presigner.presign_put`."""
 
     def put_part(
         self, scope: Scope, key: str, upload: str, number: int, data: bytes | BinaryIO, *, sha256: str | None = None

@@ -21,13 +21,12 @@ from kinora.storage.base import ByteRange, ObjectInfo, PutMode, Reader
 from kinora.storage.incoming import Incoming
 from kinora.storage.reader import BUFFER_BYTES, BlockReader
 from kinora.storage.s3_clients import S3Clients, translated
-from kinora.storage.s3_multipart import S3Multipart
+from kinora.storage.s3_multipart import ENCRYPT_METADATA, S3Multipart
 from kinora.storage.s3_upload import S3Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_ENCRYPT = "kinora-encrypt"
 _BODY_ATTEMPTS = 3
 _DELETE_BATCH = 1000  # the most that one DeleteObjects takes
 _LONGEST_PRESIGN = 604800  # seconds; SigV4 allows no more
@@ -63,7 +62,7 @@ class S3Storage:
             media_type=media_type_of(key),
             sha256=_whole_sha256(answer),
             version=_version(answer.get("VersionId")),
-            encrypt=answer.get("Metadata", {}).get(_ENCRYPT, "").strip().lower() == "true",
+            encrypt=answer.get("Metadata", {}).get(ENCRYPT_METADATA, "").strip().lower() == "true",
         )
 
     def open(self, scope: Scope, key: str, byte_range: ByteRange | None = None, *, etag: str | None = None) -> Reader:
@@ -128,7 +127,7 @@ class S3Storage:
     def presign_put(self, scope: Scope, key: str, *, expires: int, sha256: str | None = None, encrypt: bool = False) -> str:
         client, target = self._locate(scope, key)
         if encrypt:
-            target["Metadata"] = {_ENCRYPT: "true"}
+            target["Metadata"] = {ENCRYPT_METADATA: "true"}
         if sha256:
             target["ChecksumSHA256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
         with translated(f"presign {scope}:{key}"):

@@ -23,6 +23,7 @@ from kinora.storage.s3_clients import status_of, translated
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+ENCRYPT_METADATA = "kinora-encrypt"
 _LONGEST_PRESIGN = 604800  # seconds; SigV4 allows no more
 _PART_CHUNK_BYTES = 64 * 1024 * 1024
 
@@ -37,11 +38,12 @@ class S3Multipart:
         self._locate = locate
         self._place = place
 
-    def create(self, scope: Scope, key: str, *, checksums: bool = False) -> str:
+    def create(self, scope: Scope, key: str, *, checksums: bool = False, encrypt: bool = False) -> str:
         client, target = self._locate(scope, key)
-        algorithm: Any = {"ChecksumAlgorithm": "SHA256"} if checksums else {}
+        more: Any = {"ChecksumAlgorithm": "SHA256"} if checksums else {}
+        more |= {"Metadata": {ENCRYPT_METADATA: "true"}} if encrypt else {}
         with translated(f"begin an upload to {scope}:{key}"):
-            answer = client.create_multipart_upload(**target, ContentType=media_type_of(key), **algorithm)
+            answer = client.create_multipart_upload(**target, ContentType=media_type_of(key), **more)
         return answer["UploadId"]
 
     def put_part(

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 from kinora.model import Scope
+from kinora.pipeline.encryption_requests import asks_for_encryption
 from kinora.storage.multipart import MIN_PART_BYTES
 from tests.unit.api.test_api import code_of, kinora
 
@@ -170,6 +171,15 @@ def test_a_grant_opens_one_folder_without_the_api_key(client):
     assert code_of(client.post(f"{forged}/multipart", json={"filename": "x"})) == "signature-invalid"
     for folder in ("..", "a/../b", "/", ".x"):
         assert client.post("/api/uploads/grants", json={"folder": folder}, headers=client.key).status_code == 400
+
+
+def test_an_upload_in_parts_may_ask_for_encryption(client):
+    uploader = Uploader(client)
+    for name, encrypt in (("clear.mov", False), ("secret.mov", True)):
+        key, upload = uploader.create(key=name, encrypt=encrypt)
+        uploader.complete(key, upload, [(1, uploader.send(key, upload, 1, LAST).headers["etag"])])
+        services = client.home.services
+        assert asks_for_encryption(services, services.storage.head(Scope.SOURCE, key)) is encrypt
 
 
 def test_a_grant_expires(tmp_path):
