@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from kinora.errors import InvalidSetting
 from kinora.image_grammar import Preset, parse_presets
 from kinora.model import Scope
+from kinora.scope_settings import PREFIX, ScopeSettings, read_scope, scope_problems, scope_variables
 from kinora.setting_values import (
     RateLimit,
     audio_codecs,
@@ -33,8 +34,6 @@ from kinora.setting_values import (
     words,
 )
 
-PREFIX = "KINORA_"
-
 
 @dataclass(frozen=True, slots=True)
 class ImageVariant:
@@ -43,20 +42,6 @@ class ImageVariant:
     name: str
     width: int
     height: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ScopeSettings:
-    """Where one scope lies. `root` is for the filesystem, the rest for S3; empty means the common value or the default."""
-
-    root: str
-    bucket: str
-    prefix: str
-    endpoint: str
-    region: str
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
-    path_style: bool
 
 
 def _variants(raw: str) -> tuple[ImageVariant, ...]:
@@ -181,7 +166,7 @@ class Settings:
                 values[row.name] = row.metadata["parse"](environ.get(variable, row.metadata["default"]).strip())
             except ValueError as error:
                 problems.append(f"{variable}: {error}")
-        problems += [problem for scope in Scope for problem in _scope_problems(environ, scope)]
+        problems += [problem for scope in Scope for problem in scope_problems(environ, scope)]
         if not problems and values["driver"] == "aws":
             needed = ["KINORA_SOURCE_BUCKET", "KINORA_MEDIA_BUCKET", "KINORA_CATALOG_TABLE", "KINORA_JOBS_TABLE"]
             problems += [f"{name}: needed when KINORA_DRIVER is aws" for name in needed if not environ.get(name)]
@@ -190,21 +175,8 @@ class Settings:
         if problems:
             found = "; ".join(sorted(set(problems)))
             raise InvalidSetting(found, public_message=f"Settings: {found}")
-        scopes = {scope: _scope(environ, scope, values["data"]) for scope in Scope}
+        scopes = {scope: read_scope(environ, scope, values["data"]) for scope in Scope}
         return cls(**values, scopes=scopes)
-
-
-_SCOPE_FIELDS = {
-    "ROOT": "Folder of the scope on the filesystem.",
-    "BUCKET": "S3 bucket of the scope.",
-    "PREFIX": "Prefix of the scope inside its bucket, ending with /.",
-    "ENDPOINT": "S3-compatible address of the scope.",
-    "REGION": "Region of the scope's bucket.",
-    "ACCESS_KEY_ID": "Access key for the scope; empty: the environment's own credentials.",
-    "SECRET_ACCESS_KEY": "Secret that belongs to the access key.",
-    "PATH_STYLE": "Whether buckets are addressed by path instead of by host name.",
-}
-_SHARED_SCOPE_FIELDS = ("ENDPOINT", "REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "PATH_STYLE")
 
 
 def _rows() -> list[Any]:
@@ -212,50 +184,5 @@ def _rows() -> list[Any]:
 
 
 def known_variables() -> dict[str, str]:
-    """Every variable with its sentence: the table, and per scope KINORA_{SCOPE}_{FIELD} with KINORA_S3_{FIELD} for all."""
-    table = {PREFIX + row.name.upper(): str(row.metadata["about"]) for row in _rows()}
-    for name, about in _SCOPE_FIELDS.items():
-        table |= {f"{PREFIX}{scope.upper()}_{name}": about for scope in Scope}
-    table |= {f"{PREFIX}S3_{name}": f"{_SCOPE_FIELDS[name]} For every scope without its own." for name in _SHARED_SCOPE_FIELDS}
-    return table
-
-
-def _scope_variable(environ: Mapping[str, str], scope: Scope, name: str) -> str:
-    """The variable that decides: the scope's own, or the shared one if the scope's own is not set."""
-    own = f"{PREFIX}{scope.upper()}_{name}"
-    return own if name not in _SHARED_SCOPE_FIELDS or environ.get(own, "").strip() else f"{PREFIX}S3_{name}"
-
-
-def _scope_raw(environ: Mapping[str, str], scope: Scope, name: str) -> str:
-    return environ.get(_scope_variable(environ, scope, name), "").strip()
-
-
-def _scope_problems(environ: Mapping[str, str], scope: Scope) -> Iterator[str]:
-    for name, parse in (("PREFIX", prefix), ("PATH_STYLE", flag)):
-        try:
-            parse(_scope_raw(environ, scope, name))
-        except ValueError as error:
-            yield f"{_scope_variable(environ, scope, name)}: {error}"
-    pair = [_scope_variable(environ, scope, name) for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")]
-    if len({bool(environ.get(variable)) for variable in pair}) > 1 or len({_is_shared(variable) for variable in pair}) > 1:
-        yield f"{', '.join(pair)}: must be set together"
-
-
-def _is_shared(variable: str) -> bool:
-    return variable.startswith(f"{PREFIX}S3_")
-
-
-def _scope(environ: Mapping[str, str], scope: Scope, data: str) -> ScopeSettings:
-    def raw(name: str) -> str:
-        return _scope_raw(environ, scope, name)
-
-    return ScopeSettings(
-        root=raw("ROOT") or f"{data}/{scope.value}",
-        bucket=raw("BUCKET"),
-        prefix=raw("PREFIX"),
-        endpoint=raw("ENDPOINT"),
-        region=raw("REGION"),
-        access_key_id=raw("ACCESS_KEY_ID"),
-        secret_access_key=raw("SECRET_ACCESS_KEY"),
-        path_style=flag(raw("PATH_STYLE")),
-    )
+    """Every variable with its sentence: the table, and those of the scopes."""
+    return {PREFIX + row.name.upper(): str(row.metadata["about"]) for row in _rows()} | scope_variables()

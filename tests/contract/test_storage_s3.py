@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from kinora.errors import AlreadyExists, InvalidKey, NotFound, PreconditionFailed, Unavailable
 from kinora.model import Scope
-from kinora.settings import ScopeSettings
+from kinora.scope_settings import ScopeSettings
 from kinora.storage.base import ByteRange, PutMode
 from kinora.storage.s3 import S3Storage
 from tests.contract.s3_endpoint import s3_endpoint

@@ -9,7 +9,7 @@ import random
 import pytest
 
 from kinora.errors import AlreadyExists, ChecksumMismatch, Forbidden, NoSpace, PreconditionFailed, Unavailable
-from kinora.settings import ScopeSettings
+from kinora.scope_settings import ScopeSettings
 from kinora.storage.base import ByteRange, PutMode
 from kinora.storage.s3 import S3Storage
 from tests.contract.s3_endpoint import s3_endpoint

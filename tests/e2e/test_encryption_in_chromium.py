@@ -119,6 +119,7 @@ def test_with_a_bearer_it_plays_after_a_preflight(browser, pages, kinora, conten
     header = f"(xhr, url) => {{ {bare}; xhr.setRequestHeader('Authorization', 'Bearer {token}'); }}"
     with playing(browser, pages, kinora, content_hash, set_up=header) as tab:
         tab.wait_until("frames() > 20 && video.currentTime > 1")
+        assert tab.evaluate("errors") == []
 
 
 def test_without_a_token_nothing_is_shown(browser, pages, kinora, content_hash):

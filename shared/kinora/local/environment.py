@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kinora.local.plan import Function, Plan
-from kinora.settings import PREFIX, Settings
+from kinora.scope_settings import PREFIX
+from kinora.settings import Settings
 
 _WIRED = ("_BUCKET", "_QUEUE", "_TABLE", "_FUNCTION")
 

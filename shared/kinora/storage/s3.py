@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError
 from kinora.errors import Forbidden, InvalidKey, KinoraError, NotFound, PreconditionFailed, Unavailable
 from kinora.model import Scope
 from kinora.object_keys import MAX_KEY_BYTES, check_key, check_prefix, media_type_of
-from kinora.settings import ScopeSettings
+from kinora.scope_settings import ScopeSettings
 from kinora.storage.base import ByteRange, ObjectInfo, PutMode, Reader
 from kinora.storage.incoming import Incoming
 from kinora.storage.reader import BUFFER_BYTES, BlockReader

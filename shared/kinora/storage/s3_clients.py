@@ -23,7 +23,7 @@ from kinora.errors import (
     PreconditionFailed,
     Unavailable,
 )
-from kinora.settings import ScopeSettings
+from kinora.scope_settings import ScopeSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
